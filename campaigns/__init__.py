@@ -1,0 +1,1 @@
+"""The product: campaigns, journeys, enrolments, gates, decisions, results."""

@@ -1,0 +1,1 @@
+"""Composition root: settings, URLs, Celery, schedules, embedded services, the demo."""

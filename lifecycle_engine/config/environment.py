@@ -1,0 +1,85 @@
+"""Settings from the environment, validated once, with errors that name the variable."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class EnvironmentVariableError(Exception):
+    """An environment variable has a value that the engine can't work with."""
+
+
+def _scheme_in(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if url and urlsplit(url).scheme not in schemes:
+            raise ValueError(f"wants a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+class Environment(BaseModel):
+    """What the engine reads from the environment. Empty means: use the embedded default."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    var: Path = Field(default=ROOT / "var", alias="VAR")
+    database_url: Annotated[str, _scheme_in("postgresql", "postgres")] = Field(
+        default="", alias="DATABASE_URL"
+    )
+    celery_broker_url: Annotated[
+        str, _scheme_in("sqla+postgresql+psycopg", "amqp", "amqps", "redis", "rediss", "memory")
+    ] = Field(default="", alias="CELERY_BROKER_URL")
+    warehouse_url: Annotated[str, _scheme_in("duckdb")] = Field(default="", alias="WAREHOUSE_URL")
+    email_url: Annotated[str, _scheme_in("smtp", "smtps")] = Field(default="", alias="EMAIL_URL")
+    default_from_email: str = Field(
+        default="Lifecycle Engine <hello@example.com>", alias="DEFAULT_FROM_EMAIL"
+    )
+    secret_key: str = Field(default="", alias="SECRET_KEY")
+    debug: bool = Field(default=False, alias="DEBUG")
+    allowed_hosts: str = Field(default="127.0.0.1,localhost", alias="ALLOWED_HOSTS")
+    engine_now: AwareDatetime | None = Field(default=None, alias="ENGINE_NOW")
+    enabled_plugins: str = Field(
+        default="plugins.churn_predictor,plugins.value_estimator,plugins.recommender",
+        alias="PLUGINS",
+    )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether PostgreSQL is the one that the project brings along."""
+        return not self.database_url
+
+    @property
+    def plugins(self) -> list[str]:
+        """Dotted names of the plugin packages to load."""
+        return [name.strip() for name in self.enabled_plugins.split(",") if name.strip()]
+
+    @property
+    def now(self) -> datetime | None:
+        """The fixed business time of a demo, or None where time runs."""
+        return self.engine_now
+
+
+def environment_read(variables: Mapping[str, str] | None = None) -> Environment:
+    """Read and check the environment.
+
+    Raises:
+        EnvironmentVariableError: a variable has a wrong value; the message names it.
+    """
+    given = os.environ if variables is None else variables
+    try:
+        return Environment.model_validate({k: v for k, v in given.items() if v != ""})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        message = first["msg"].removeprefix("Value error, ")
+        raise EnvironmentVariableError(
+            f"Environment variable {name}={given.get(name, '')!r} is wrong: {message}"
+        ) from None

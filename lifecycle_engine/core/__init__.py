@@ -1,0 +1,1 @@
+"""What every app uses: jobs, locks, named SQL, bulk transfer, API basics."""

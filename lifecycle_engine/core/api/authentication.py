@@ -1,0 +1,41 @@
+"""Who calls, and what they may do: API keys and their scopes."""
+
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from lifecycle_engine.core import services
+from lifecycle_engine.core.models import ApiKey
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """``Authorization: Bearer le_…`` names a partner; ``request.auth`` is its ApiKey."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
+        """Recognise the key; None lets the permission refuse."""
+        scheme, _, key = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        record = services.api_key_recognise(key.strip())
+        if record is None:
+            raise exceptions.AuthenticationFailed("The API key is unknown or revoked.")
+        return None, record
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a 401 answer tells the client to send."""
+        return "Bearer"
+
+
+class HasScope(BasePermission):
+    """The key holds the scope that the view's ``scopes`` names for the method."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        """Whether the key may do this; a view that names no scope is closed."""
+        if not isinstance(request.auth, ApiKey):
+            return False
+        scope = getattr(view, "scopes", {}).get(request.method)
+        if scope is None or scope not in request.auth.scopes:
+            self.message = f"The API key lacks the scope {scope!r}."
+            return False
+        return True

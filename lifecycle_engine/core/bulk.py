@@ -1,0 +1,54 @@
+"""Bulk transfer: rows in by COPY, Arrow tables out by ADBC."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+from django.db import connection
+from psycopg import sql
+
+
+def copy_rows(
+    table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], types: Sequence[str] | None = None
+) -> None:
+    """COPY rows into a table over Django's own connection, inside its transaction.
+
+    Args:
+        table: the table's name, often a temporary one.
+        columns: the columns that each row fills, in order.
+        rows: the values; taken one by one, so that a generator keeps memory flat.
+        types: PostgreSQL type names, one per column, for the binary format. Without them the text
+            format is used.
+    """
+    binary = sql.SQL(" WITH (FORMAT BINARY)") if types else sql.SQL("")
+    statement = sql.SQL("COPY {} ({}) FROM STDIN{}").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)), binary
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        if types:
+            copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
+def adbc_url() -> str:
+    """The URL of Django's database in the form that ADBC (libpq) takes."""
+    given = connection.get_connection_params()
+    user, password = given.get("user") or "", given.get("password") or ""
+    login = quote(user, safe="") + (":" + quote(password, safe="") if password else "")
+    query = {k: str(v) for k, v in given.items() if k in {"host", "port"} and v}
+    name = quote(str(given.get("dbname") or ""), safe="")
+    return f"postgresql://{login}{'@' if login else ''}/{name}?{urlencode(query)}"
+
+
+def arrow_read(statement: str) -> pa.Table:
+    """Run a read-only statement over ADBC and return its rows as an Arrow table.
+
+    It uses a connection of its own, so it sees committed rows only.
+    """
+    with adbc.connect(adbc_url()) as database, database.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+        cursor.execute(statement)
+        return cursor.fetch_arrow_table()

@@ -1,0 +1,1 @@
+"""What happened: ingestion, the log, its readers, the product catalogue."""

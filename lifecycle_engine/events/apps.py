@@ -1,0 +1,12 @@
+"""App registration."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class EventsConfig(AppConfig):
+    """What happened: ingestion, the log, its readers, the product catalogue."""
+
+    name = "lifecycle_engine.events"
+    label = "events"
+    verbose_name = _("Events")

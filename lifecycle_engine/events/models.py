@@ -1,0 +1,109 @@
+"""The event log, what keeps it free of doubles, the cursors of its readers, the catalogue."""
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from lifecycle_engine.customers.models import Customer
+
+
+class Event(models.Model):
+    """One thing that happened. The table is append-only and partitioned by month of ``occurred_at``.
+
+    The primary key in the database is (id, occurred_at), since a partitioned table's key has to
+    hold the partition column; ids are UUIDs of version 7 and unique by themselves.
+    """
+
+    id = models.UUIDField(_("id"), primary_key=True)
+    source = models.CharField(_("source"), max_length=100)
+    message_id = models.CharField(_("message id"), max_length=100)
+    # No constraint in the database: events outlive what they point at, and the log is written by
+    # COPY at full speed.
+    customer = models.ForeignKey(
+        Customer, models.DO_NOTHING, db_constraint=False, related_name="events", verbose_name=_("customer")
+    )
+    name = models.CharField(_("name"), max_length=200)
+    properties = models.JSONField(_("properties"), default=dict)
+    value = models.DecimalField(_("value"), max_digits=14, decimal_places=2, null=True)
+    currency = models.CharField(_("currency"), max_length=3, null=True)  # noqa: DJ001
+    product_sku = models.CharField(_("product"), max_length=100, null=True)  # noqa: DJ001
+    category = models.CharField(_("category"), max_length=200, null=True)  # noqa: DJ001
+    campaign = models.CharField(_("campaign"), max_length=100, null=True)  # noqa: DJ001
+    occurred_at = models.DateTimeField(_("occurred"))
+    received_at = models.DateTimeField(_("received"), db_default=Now())
+    txid = models.BigIntegerField(_("transaction"), editable=False)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.id}"
+
+
+class EventReceipt(models.Model):
+    """A message id that was accepted, kept longer than any client retries."""
+
+    source = models.CharField(_("source"), max_length=100)
+    message_id = models.CharField(_("message id"), max_length=100)
+    received_at = models.DateTimeField(_("received"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("event receipt")
+        verbose_name_plural = _("event receipts")
+        constraints = [
+            models.UniqueConstraint(fields=["source", "message_id"], name="event_receipt_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.message_id}"
+
+
+class Reader(models.Model):
+    """A named, durable cursor over the log, ordered by (txid, id).
+
+    A reader whose effect is in the database moves its cursor in the same transaction. One whose
+    effect is elsewhere first writes down which rows it is about to take (``pending_*``), so that a
+    second try after a crash takes exactly the same rows under the same ``batch`` number.
+    """
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    txid = models.BigIntegerField(_("transaction"), default=0)
+    event_id = models.UUIDField(_("event"), null=True, blank=True)
+    batch = models.BigIntegerField(_("batch"), default=0)
+    pending_txid = models.BigIntegerField(_("pending transaction"), null=True, blank=True)
+    pending_event_id = models.UUIDField(_("pending event"), null=True, blank=True)
+    read_total = models.BigIntegerField(_("events read"), default=0)
+    moved_at = models.DateTimeField(_("moved"), null=True, blank=True)
+    error = models.TextField(_("last error"), blank=True)
+
+    class Meta:
+        verbose_name = _("log reader")
+        verbose_name_plural = _("log readers")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Product(models.Model):
+    """A product of the catalogue."""
+
+    sku = models.CharField(_("SKU"), max_length=100, unique=True)
+    name = models.CharField(_("name"), max_length=300)
+    brand = models.CharField(_("brand"), max_length=100, blank=True)
+    department = models.CharField(_("department"), max_length=100, blank=True)
+    category = models.CharField(_("category"), max_length=200, blank=True)
+    price = models.DecimalField(_("price"), max_digits=14, decimal_places=2, null=True, blank=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    url = models.URLField(_("URL"), blank=True)
+    image_url = models.URLField(_("image"), blank=True)
+    available = models.BooleanField(_("available"), default=True)
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    updated_at = models.DateTimeField(_("updated"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""Templates, outbox, channels, suppression."""

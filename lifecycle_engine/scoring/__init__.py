@@ -1,0 +1,1 @@
+"""Training, model versions, batch scoring."""

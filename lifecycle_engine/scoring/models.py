@@ -1,0 +1,147 @@
+"""Plugin settings, model versions, scores and recommendations."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from lifecycle_engine.customers.models import Customer
+
+
+class ScorerMode(models.TextChoices):
+    """Whether a scorer's results are used."""
+
+    OFF = "off", _("Off")
+    SHADOW = "shadow", _("Shadow")
+    LIVE = "live", _("Live")
+
+
+class ScorerSetting(models.Model):
+    """What staff set for a registered scorer."""
+
+    key = models.CharField(_("scorer"), max_length=80, unique=True)
+    mode = models.CharField(_("mode"), max_length=8, choices=ScorerMode.choices, default=ScorerMode.LIVE)
+    config = models.JSONField(_("configuration"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("scorer setting")
+        verbose_name_plural = _("scorer settings")
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ModelState(models.TextChoices):
+    """What a model version is used for."""
+
+    CANDIDATE = "candidate", _("Candidate")
+    CHAMPION = "champion", _("Champion")
+    RETIRED = "retired", _("Retired")
+
+
+class ModelVersion(models.Model):
+    """A trained model, with its card: what it learned from and how good it is."""
+
+    scorer_key = models.CharField(_("scorer"), max_length=80)
+    number = models.PositiveIntegerField(_("number"))
+    state = models.CharField(
+        _("state"), max_length=12, choices=ModelState.choices, default=ModelState.CANDIDATE
+    )
+    as_of = models.DateTimeField(_("as of"), help_text=_("The model has seen nothing later than this."))
+    trained_at = models.DateTimeField(_("trained"), db_default=Now())
+    train_seconds = models.FloatField(_("seconds to train"))
+    rows = models.PositiveIntegerField(_("training rows"))
+    algorithm = models.CharField(_("algorithm"), max_length=60)
+    features = models.JSONField(_("features"), default=list)
+    config = models.JSONField(_("configuration"), default=dict)
+    card = models.JSONField(
+        _("model card"), default=dict, help_text=_("Quality on the validation window beside the baseline's.")
+    )
+    artefact = models.CharField(_("artefact"), max_length=200)
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    plugin_version = models.CharField(_("plugin version"), max_length=20)
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        constraints = [
+            models.UniqueConstraint(fields=["scorer_key", "number"], name="model_version_unique"),
+            models.UniqueConstraint(
+                fields=["scorer_key"],
+                condition=Q(state="champion"),
+                name="model_one_champion",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scorer_key} #{self.number}"
+
+
+class Score(models.Model):
+    """A customer's newest score by one scorer."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="scores", verbose_name=_("customer"))
+    scorer_key = models.CharField(_("scorer"), max_length=80)
+    value = models.FloatField(_("value"))
+    percentile = models.FloatField(_("percentile"))
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model"))
+    as_of = models.DateTimeField(_("as of"))
+    scored_at = models.DateTimeField(_("scored"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("score")
+        verbose_name_plural = _("scores")
+        constraints = [
+            models.UniqueConstraint(fields=["scorer_key", "customer"], name="score_unique"),
+            models.CheckConstraint(
+                condition=Q(percentile__gte=0) & Q(percentile__lte=100), name="score_percentile_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scorer_key} {self.customer_id}: {self.value:.4g}"
+
+
+class ScoreHistory(models.Model):
+    """A score that changed, as it was from ``as_of`` on."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="score_history", verbose_name=_("customer"))
+    scorer_key = models.CharField(_("scorer"), max_length=80)
+    value = models.FloatField(_("value"))
+    percentile = models.FloatField(_("percentile"))
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model"))
+    as_of = models.DateTimeField(_("as of"))
+
+    class Meta:
+        verbose_name = _("score history")
+        verbose_name_plural = _("score history")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "scorer_key", "as_of"], name="score_history_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scorer_key} {self.customer_id} {self.as_of:%Y-%m-%d}"
+
+
+class Recommendation(models.Model):
+    """The products a customer has a good chance of buying next, best first."""
+
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="recommendations", verbose_name=_("customer")
+    )
+    scorer_key = models.CharField(_("scorer"), max_length=80)
+    items = models.JSONField(_("items"), help_text=_("A list of {sku, score, reason}, best first."))
+    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model"))
+    as_of = models.DateTimeField(_("as of"))
+
+    class Meta:
+        verbose_name = _("recommendation")
+        verbose_name_plural = _("recommendations")
+        constraints = [
+            models.UniqueConstraint(fields=["scorer_key", "customer"], name="recommendation_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scorer_key} {self.customer_id}"

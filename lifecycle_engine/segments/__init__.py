@@ -1,0 +1,1 @@
+"""The rule language, membership, lifecycle stages."""

@@ -1,0 +1,1 @@
+"""The columnar side: tables as Ibis expressions, engines, the feature library."""

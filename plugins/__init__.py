@@ -1,0 +1,1 @@
+"""Plugins: one folder each; they import ``lifecycle_engine.sdk`` only."""
