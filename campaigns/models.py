@@ -26,11 +26,15 @@ class Campaign(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT
     )
-    segment = models.ForeignKey(Segment, models.PROTECT, related_name="campaigns", verbose_name=_("audience"))
+    segment = models.ForeignKey(
+        Segment, models.PROTECT, related_name="campaigns", verbose_name=_("audience")
+    )
     trigger = models.JSONField(_("trigger"))
     journey = models.JSONField(_("journey"))
     policy = models.JSONField(_("policy"), default=dict)
-    pause_reason = models.CharField(_("why it is paused"), max_length=300, blank=True, editable=False)
+    pause_reason = models.CharField(
+        _("why it is paused"), max_length=300, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("campaign")
@@ -43,9 +47,13 @@ class Campaign(models.Model):
 class CampaignVersion(models.Model):
     """A campaign as it was published; never changed afterwards."""
 
-    campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="versions", verbose_name=_("campaign"))
+    campaign = models.ForeignKey(
+        Campaign, models.PROTECT, related_name="versions", verbose_name=_("campaign")
+    )
     number = models.PositiveIntegerField(_("number"))
-    segment = models.ForeignKey(Segment, models.PROTECT, related_name="+", verbose_name=_("audience"))
+    segment = models.ForeignKey(
+        Segment, models.PROTECT, related_name="+", verbose_name=_("audience")
+    )
     trigger = models.JSONField(_("trigger"))
     journey = models.JSONField(_("journey"))
     policy = models.JSONField(_("policy"))
@@ -71,10 +79,16 @@ class Occurrence(models.Model):
         RUNNING = "running", _("Running")
         DONE = "done", _("Done")
 
-    campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="occurrences", verbose_name=_("campaign"))
-    version = models.ForeignKey(CampaignVersion, models.PROTECT, related_name="+", verbose_name=_("version"))
+    campaign = models.ForeignKey(
+        Campaign, models.PROTECT, related_name="occurrences", verbose_name=_("campaign")
+    )
+    version = models.ForeignKey(
+        CampaignVersion, models.PROTECT, related_name="+", verbose_name=_("version")
+    )
     fire_at = models.DateTimeField(_("fires at"))
-    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.RUNNING)
+    state = models.CharField(
+        _("state"), max_length=10, choices=State.choices, default=State.RUNNING
+    )
     audience = models.PositiveIntegerField(_("audience"), default=0)
     created_at = models.DateTimeField(_("created"), db_default=Now())
 
@@ -110,7 +124,9 @@ class Enrolment(models.Model):
     occurrence = models.ForeignKey(
         Occurrence, models.PROTECT, related_name="enrolments", verbose_name=_("occurrence")
     )
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="enrolments", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, related_name="enrolments", verbose_name=_("customer")
+    )
     arm = models.CharField(_("arm"), max_length=8, choices=Arm.choices)
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.ACTIVE)
     step = models.CharField(_("step"), max_length=60, blank=True)
@@ -125,7 +141,9 @@ class Enrolment(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["occurrence", "customer"], name="enrolment_unique")
         ]
-        indexes = [models.Index(fields=["due_at"], name="enrolment_due", condition=Q(state="active"))]
+        indexes = [
+            models.Index(fields=["due_at"], name="enrolment_due", condition=Q(state="active"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.occurrence_id}:{self.customer_id}"
@@ -154,8 +172,12 @@ class Decision(models.Model):
     caused.
     """
 
-    enrolment = models.ForeignKey(Enrolment, models.PROTECT, related_name="decisions", verbose_name=_("enrolment"))
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="decisions", verbose_name=_("customer"))
+    enrolment = models.ForeignKey(
+        Enrolment, models.PROTECT, related_name="decisions", verbose_name=_("enrolment")
+    )
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, related_name="decisions", verbose_name=_("customer")
+    )
     step = models.CharField(_("step"), max_length=60)
     action = models.CharField(_("action"), max_length=60)
     outcome = models.CharField(_("outcome"), max_length=14, choices=Outcome.choices)
@@ -167,7 +189,10 @@ class Decision(models.Model):
         _("scores"), default=dict, help_text=_("Score and model version by scorer, as they were.")
     )
     reference = models.CharField(
-        _("reference"), max_length=100, blank=True, help_text=_("The coupon or message that came of it.")
+        _("reference"),
+        max_length=100,
+        blank=True,
+        help_text=_("The coupon or message that came of it."),
     )
     decided_at = models.DateTimeField(_("decided"))
 
@@ -177,7 +202,8 @@ class Decision(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["enrolment", "step"], name="decision_once"),
             models.CheckConstraint(
-                condition=Q(probability__gt=0) & Q(probability__lte=1), name="decision_probability_range"
+                condition=Q(probability__gt=0) & Q(probability__lte=1),
+                name="decision_probability_range",
             ),
         ]
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 # Before Django reads its settings: tests never touch the developer's own state or services.
 if "PYTEST_XDIST_WORKER" not in os.environ:
-    for _name in ("DATABASE_URL", "CELERY_BROKER_URL", "WAREHOUSE_URL", "EMAIL_URL", "ENGINE_NOW", "PLUGINS"):
+    for _name in (
+        "DATABASE_URL",
+        "CELERY_BROKER_URL",
+        "WAREHOUSE_URL",
+        "EMAIL_URL",
+        "ENGINE_NOW",
+        "PLUGINS",
+    ):
         os.environ.pop(_name, None)
     os.environ["VAR"] = tempfile.mkdtemp(prefix="lifecycle-tests-")
     os.environ["CELERY_BROKER_URL"] = "memory://"

@@ -19,7 +19,9 @@ class EnvironmentVariableError(Exception):
 def _scheme_in(*schemes: str) -> AfterValidator:
     def check(url: str) -> str:
         if url and urlsplit(url).scheme not in schemes:
-            raise ValueError(f"wants a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+            raise ValueError(
+                f"wants a URL that starts with {' or '.join(s + '://' for s in schemes)}"
+            )
         return url
 
     return AfterValidator(check)

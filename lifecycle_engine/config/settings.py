@@ -1,5 +1,6 @@
 """Django settings, all of them from the environment; see ``docs/reference/settings.md``."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -34,10 +35,9 @@ def _secret_key(var: Path) -> str:
         fresh = path.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(50))
-        try:
-            os.link(fresh, path)  # Of two processes that start at once, the first one's key stays.
-        except FileExistsError:
-            pass
+        # Of two processes that start at once, the first one's key stays.
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
         fresh.unlink()
     return path.read_text()
 
@@ -178,7 +178,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 )
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["lifecycle_engine.core.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "lifecycle_engine.core.api.authentication.ApiKeyAuthentication"
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["lifecycle_engine.core.api.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

@@ -11,7 +11,10 @@ from psycopg import sql
 
 
 def copy_rows(
-    table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], types: Sequence[str] | None = None
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    types: Sequence[str] | None = None,
 ) -> None:
     """COPY rows into a table over Django's own connection, inside its transaction.
 

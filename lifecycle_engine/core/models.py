@@ -24,7 +24,9 @@ class ApiKey(models.Model):
     name = models.CharField(_("name"), max_length=100, unique=True)
     prefix = models.CharField(_("prefix"), max_length=12, unique=True, editable=False)
     digest = models.CharField(_("digest"), max_length=64, editable=False)
-    scopes = ArrayField(models.CharField(max_length=40, choices=Scope.choices), verbose_name=_("scopes"))
+    scopes = ArrayField(
+        models.CharField(max_length=40, choices=Scope.choices), verbose_name=_("scopes")
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)

@@ -19,7 +19,9 @@ def sql_text(app_label: str, name: str) -> str:
     return (Path(apps.get_app_config(app_label).path) / "sql" / f"{name}.sql").read_text()
 
 
-def sql_rows(app_label: str, name: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+def sql_rows(
+    app_label: str, name: str, params: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
     """Run a named statement with bound parameters and return its rows (none for a plain write)."""
     with connection.cursor() as cursor:
         cursor.execute(sql_text(app_label, name), params)

@@ -10,7 +10,11 @@ class Customer(models.Model):
     """A person or household. Events point here by ``customer_id``."""
 
     external_id = models.CharField(
-        _("customer number"), max_length=200, unique=True, null=True, blank=True,
+        _("customer number"),
+        max_length=200,
+        unique=True,
+        null=True,
+        blank=True,
         help_text=_("What your shop calls this customer (the SDKs' userId)."),
     )
     email = models.EmailField(_("e-mail"), blank=True)
@@ -46,7 +50,9 @@ class IdentifierKind(models.TextChoices):
 class Identifier(models.Model):
     """One name of a customer, unique in its kind."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="identifiers", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="identifiers", verbose_name=_("customer")
+    )
     kind = models.CharField(_("kind"), max_length=16, choices=IdentifierKind.choices)
     value = models.CharField(_("value"), max_length=200)
     created_at = models.DateTimeField(_("first seen"), db_default=Now())
@@ -72,9 +78,14 @@ class ConsentPurpose(models.TextChoices):
 class Consent(models.Model):
     """One entry of the consent ledger. Entries are added, never changed; the newest counts."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="consents", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="consents", verbose_name=_("customer")
+    )
     channel = models.CharField(
-        _("channel"), max_length=20, blank=True, help_text=_("Empty for a purpose that has no channel.")
+        _("channel"),
+        max_length=20,
+        blank=True,
+        help_text=_("Empty for a purpose that has no channel."),
     )
     purpose = models.CharField(_("purpose"), max_length=20, choices=ConsentPurpose.choices)
     granted = models.BooleanField(_("granted"))

@@ -8,7 +8,9 @@ from lifecycle_engine.customers.models import Customer
 
 
 class Event(models.Model):
-    """One thing that happened. The table is append-only and partitioned by month of ``occurred_at``.
+    """One thing that happened.
+
+    The table is append-only and partitioned by month of ``occurred_at``.
 
     The primary key in the database is (id, occurred_at), since a partitioned table's key has to
     hold the partition column; ids are UUIDs of version 7 and unique by themselves.
@@ -20,7 +22,11 @@ class Event(models.Model):
     # No constraint in the database: events outlive what they point at, and the log is written by
     # COPY at full speed.
     customer = models.ForeignKey(
-        Customer, models.DO_NOTHING, db_constraint=False, related_name="events", verbose_name=_("customer")
+        Customer,
+        models.DO_NOTHING,
+        db_constraint=False,
+        related_name="events",
+        verbose_name=_("customer"),
     )
     name = models.CharField(_("name"), max_length=200)
     properties = models.JSONField(_("properties"), default=dict)

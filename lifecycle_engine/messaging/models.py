@@ -45,14 +45,18 @@ class Message(models.Model):
     """An outbox row: written in the transaction of its decision, delivered by a worker."""
 
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid7, editable=False)
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="messages", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, related_name="messages", verbose_name=_("customer")
+    )
     template = models.ForeignKey(
         MessageTemplate, models.PROTECT, related_name="messages", verbose_name=_("template")
     )
     channel = models.CharField(_("channel"), max_length=20)
     campaign = models.CharField(_("campaign"), max_length=80, blank=True)
     dedupe_key = models.CharField(
-        _("deduplication key"), max_length=200, unique=True,
+        _("deduplication key"),
+        max_length=200,
+        unique=True,
         help_text=_("One message per campaign, occurrence, customer and step."),
     )
     context = models.JSONField(_("merge data"), default=dict)
@@ -72,7 +76,9 @@ class Message(models.Model):
         verbose_name_plural = _("messages")
         indexes = [
             models.Index(fields=["due_at"], name="message_queued", condition=Q(state="queued")),
-            models.Index(fields=["lease_until"], name="message_sending", condition=Q(state="sending")),
+            models.Index(
+                fields=["lease_until"], name="message_sending", condition=Q(state="sending")
+            ),
             models.Index(fields=["campaign", "state"], name="message_campaign_state"),
         ]
 

@@ -20,7 +20,9 @@ class ScorerSetting(models.Model):
     """What staff set for a registered scorer."""
 
     key = models.CharField(_("scorer"), max_length=80, unique=True)
-    mode = models.CharField(_("mode"), max_length=8, choices=ScorerMode.choices, default=ScorerMode.LIVE)
+    mode = models.CharField(
+        _("mode"), max_length=8, choices=ScorerMode.choices, default=ScorerMode.LIVE
+    )
     config = models.JSONField(_("configuration"), default=dict, blank=True)
 
     class Meta:
@@ -47,7 +49,9 @@ class ModelVersion(models.Model):
     state = models.CharField(
         _("state"), max_length=12, choices=ModelState.choices, default=ModelState.CANDIDATE
     )
-    as_of = models.DateTimeField(_("as of"), help_text=_("The model has seen nothing later than this."))
+    as_of = models.DateTimeField(
+        _("as of"), help_text=_("The model has seen nothing later than this.")
+    )
     trained_at = models.DateTimeField(_("trained"), db_default=Now())
     train_seconds = models.FloatField(_("seconds to train"))
     rows = models.PositiveIntegerField(_("training rows"))
@@ -55,7 +59,9 @@ class ModelVersion(models.Model):
     features = models.JSONField(_("features"), default=list)
     config = models.JSONField(_("configuration"), default=dict)
     card = models.JSONField(
-        _("model card"), default=dict, help_text=_("Quality on the validation window beside the baseline's.")
+        _("model card"),
+        default=dict,
+        help_text=_("Quality on the validation window beside the baseline's."),
     )
     artefact = models.CharField(_("artefact"), max_length=200)
     sha256 = models.CharField(_("SHA-256"), max_length=64)
@@ -80,11 +86,15 @@ class ModelVersion(models.Model):
 class Score(models.Model):
     """A customer's newest score by one scorer."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="scores", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="scores", verbose_name=_("customer")
+    )
     scorer_key = models.CharField(_("scorer"), max_length=80)
     value = models.FloatField(_("value"))
     percentile = models.FloatField(_("percentile"))
-    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model"))
+    model_version = models.ForeignKey(
+        ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model")
+    )
     as_of = models.DateTimeField(_("as of"))
     scored_at = models.DateTimeField(_("scored"), db_default=Now())
 
@@ -94,7 +104,8 @@ class Score(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["scorer_key", "customer"], name="score_unique"),
             models.CheckConstraint(
-                condition=Q(percentile__gte=0) & Q(percentile__lte=100), name="score_percentile_range"
+                condition=Q(percentile__gte=0) & Q(percentile__lte=100),
+                name="score_percentile_range",
             ),
         ]
 
@@ -105,11 +116,15 @@ class Score(models.Model):
 class ScoreHistory(models.Model):
     """A score that changed, as it was from ``as_of`` on."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="score_history", verbose_name=_("customer"))
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="score_history", verbose_name=_("customer")
+    )
     scorer_key = models.CharField(_("scorer"), max_length=80)
     value = models.FloatField(_("value"))
     percentile = models.FloatField(_("percentile"))
-    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model"))
+    model_version = models.ForeignKey(
+        ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model")
+    )
     as_of = models.DateTimeField(_("as of"))
 
     class Meta:
@@ -133,7 +148,9 @@ class Recommendation(models.Model):
     )
     scorer_key = models.CharField(_("scorer"), max_length=80)
     items = models.JSONField(_("items"), help_text=_("A list of {sku, score, reason}, best first."))
-    model_version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model"))
+    model_version = models.ForeignKey(
+        ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model")
+    )
     as_of = models.DateTimeField(_("as of"))
 
     class Meta:

@@ -52,7 +52,9 @@ class Registry(Generic[ExtensionT]):
                 registry is frozen.
         """
         if self._frozen:
-            raise RegistrationError(f"{self.kind} registry is frozen: register {extension} at start-up")
+            raise RegistrationError(
+                f"{self.kind} registry is frozen: register {extension} at start-up"
+            )
         self._check(extension)
         self._classes[extension.key] = extension
         return extension
@@ -62,9 +64,13 @@ class Registry(Generic[ExtensionT]):
             raise RegistrationError(f"{extension!r} is not a {self._base.__name__}")
         key = getattr(extension, "key", None)
         if not isinstance(key, str) or not _KEY.fullmatch(key):
-            raise RegistrationError(f"{self.kind} key {key!r} of {extension.__name__} is not like 'plugin.noun'")
+            raise RegistrationError(
+                f"{self.kind} key {key!r} of {extension.__name__} is not like 'plugin.noun'"
+            )
         if key in self._classes:
-            raise RegistrationError(f"{self.kind} key {key!r} is taken by {self._classes[key].__qualname__}")
+            raise RegistrationError(
+                f"{self.kind} key {key!r} is taken by {self._classes[key].__qualname__}"
+            )
 
     def get(self, key: str) -> type[ExtensionT]:
         """The class with that key.
@@ -77,7 +83,7 @@ class Registry(Generic[ExtensionT]):
         except KeyError:
             known = ", ".join(sorted(self._classes)) or "none"
             raise UnknownExtensionError(
-                f"No {self.kind} {key!r}: is its plugin missing or switched off? (There is: {known}.)"
+                f"No {self.kind} {key!r}: is its plugin missing or switched off? There is: {known}."
             ) from None
 
     def __iter__(self) -> Iterator[type[ExtensionT]]:

@@ -44,8 +44,12 @@ class Segment(models.Model):
 class Membership(models.Model):
     """A customer who is in a segment now."""
 
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="memberships", verbose_name=_("segment"))
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="memberships", verbose_name=_("customer"))
+    segment = models.ForeignKey(
+        Segment, models.CASCADE, related_name="memberships", verbose_name=_("segment")
+    )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="memberships", verbose_name=_("customer")
+    )
     joined_at = models.DateTimeField(_("joined"))
 
     class Meta:
@@ -68,8 +72,12 @@ class MembershipChange(models.Model):
         JOINED = "joined", _("Joined")
         LEFT = "left", _("Left")
 
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="changes", verbose_name=_("segment"))
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+", verbose_name=_("customer"))
+    segment = models.ForeignKey(
+        Segment, models.CASCADE, related_name="changes", verbose_name=_("segment")
+    )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="+", verbose_name=_("customer")
+    )
     kind = models.CharField(_("change"), max_length=8, choices=Kind.choices)
     at = models.DateTimeField(_("at"))
     cause = models.CharField(_("cause"), max_length=40)
@@ -100,7 +108,11 @@ class CustomerStage(models.Model):
     """The stage a customer is in."""
 
     customer = models.OneToOneField(
-        Customer, models.CASCADE, primary_key=True, related_name="stage_row", verbose_name=_("customer")
+        Customer,
+        models.CASCADE,
+        primary_key=True,
+        related_name="stage_row",
+        verbose_name=_("customer"),
     )
     stage = models.CharField(_("stage"), max_length=12, choices=Stage.choices)
     since = models.DateTimeField(_("since"))

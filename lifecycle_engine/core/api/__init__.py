@@ -1,1 +1,4 @@
-"""What all API views share. One module each: REST framework loads them by name, in its own order."""
+"""What all API views share.
+
+One module each, since REST framework loads them by name and in its own order.
+"""

@@ -22,7 +22,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise exceptions.AuthenticationFailed("The API key is unknown or revoked.")
         return None, record
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the base names it
         """What a 401 answer tells the client to send."""
         return "Bearer"
 

@@ -33,7 +33,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 def _flat(detail: Any, path: str = "") -> list[str]:
     if isinstance(detail, dict):
-        return [line for k, v in detail.items() for line in _flat(v, f"{path}.{k}" if path else str(k))]
+        return [
+            line for k, v in detail.items() for line in _flat(v, f"{path}.{k}" if path else str(k))
+        ]
     if isinstance(detail, list) and any(isinstance(v, dict | list) for v in detail):
         return [line for i, v in enumerate(detail) for line in _flat(v, f"{path}[{i}]")]
     if isinstance(detail, list):
