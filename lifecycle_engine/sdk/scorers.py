@@ -1,0 +1,195 @@
+"""Scorers: models that give every customer a number, or a ranking of products.
+
+The author declares features and a label and writes ``fit`` and ``predict`` in scikit-learn's habit.
+The engine builds point-in-time training sets, holds the newest window back, sets the baseline
+beside the model, stores the artefact, scores in bulk and writes the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lifecycle_engine.sdk.registry import Extension, Registry
+
+if TYPE_CHECKING:
+    from lifecycle_engine.sdk.tables import Tables
+
+#: Columns of a ranking, in order: one row per customer and rank; rank 1 is the best.
+RANKING_COLUMNS = ("customer_id", "rank", "sku", "score", "reason")
+
+#: Called as ``progress(done, total)``; what is counted is up to the scorer (trees, epochs, shards).
+Progress = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """Report to nobody."""
+    del done, total
+
+
+@dataclass(frozen=True)
+class Probability:
+    """The output is a probability between 0 and 1; the target is 0 or 1."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """The output is an amount that is never negative.
+
+    Attributes:
+        unit: what is counted, such as ``"orders"``; ``"money"`` is the shop's currency.
+    """
+
+    unit: str
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """All that a fitted model is, in the three forms that can be stored safely.
+
+    Attributes:
+        estimators: fitted scikit-learn estimators by name; stored with skops, never pickled.
+        arrays: numbers by name, such as a network's weights; never of object type.
+        params: what JSON can hold, such as a network's layout, from which code rebuilds it.
+    """
+
+    estimators: Mapping[str, object] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+class BaseScorer(Extension):
+    """What tabular and ranking scorers have in common. Subclass one of those two."""
+
+    #: Length in days of the future window that the model is about, and is judged on.
+    horizon_days: ClassVar[int] = 30
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = config if config is not None else self.Config()
+
+    @property
+    def algorithm(self) -> str:
+        """What was fitted, in a few words for the model card."""
+        return type(self).__name__
+
+    def report(self) -> dict[str, Any]:
+        """More for the model card, as JSON: candidates tried, choices made. Read after ``fit``."""
+        return {}
+
+    def state(self) -> ModelState:
+        """The fitted model. ``restore`` of it on a fresh scorer gives equal results."""
+        raise NotImplementedError
+
+    def restore(self, state: ModelState) -> None:
+        """Become the model that ``state`` described."""
+        raise NotImplementedError
+
+
+class Scorer(BaseScorer):
+    """A supervised model over one row of features per customer.
+
+    Frames are pandas frames whose columns are ``feature_names()``, in order, and whose index is
+    ``customer_id``; in training frames, which hold several cut-off dates one below another, it is
+    (``cutoff``, ``customer_id``). A feature that does not apply to a customer is NaN.
+    """
+
+    output: ClassVar[Probability | Amount]
+    #: Names from the engine's feature library.
+    features: ClassVar[tuple[str, ...]] = ()
+    #: Names of the columns that ``own_features`` adds.
+    own_feature_names: ClassVar[tuple[str, ...]] = ()
+    #: The target of a customer of whom ``label`` has no row.
+    label_missing: ClassVar[float] = 0.0
+
+    @classmethod
+    def feature_names(cls) -> tuple[str, ...]:
+        """The columns of a frame: first those of the library, then the scorer's own."""
+        return cls.features + cls.own_feature_names
+
+    def population(self, tables: Tables) -> ir.Table:
+        """Whom to train on and score, as a table with ``customer_id``: by default, all buyers.
+
+        Args:
+            tables: only what happened before the cut-off.
+        """
+        return tables.orders.select("customer_id").distinct()
+
+    def own_features(self, tables: Tables) -> ir.Table | None:
+        """Features that the library lacks: a table of ``customer_id`` and ``own_feature_names``.
+
+        Args:
+            tables: only what happened before ``tables.as_of``, so that no feature can peek.
+        """
+        del tables
+        return None
+
+    def label(self, tables: Tables) -> ir.Table:
+        """What came true, as a table of ``customer_id`` and ``target``.
+
+        Args:
+            tables: only what happened in the ``horizon_days`` from the cut-off on.
+        """
+        raise NotImplementedError
+
+    def fit(
+        self,
+        frame: pd.DataFrame,
+        target: pd.Series[float],
+        *,
+        validation: tuple[pd.DataFrame, pd.Series[float]] | None,
+        rng: np.random.Generator,
+        progress: Progress = no_progress,
+    ) -> None:
+        """Learn.
+
+        It is called twice on the same scorer: with ``validation``, a later window, to make
+        choices (which algorithm, how long to train); then, keeping those, on all rows without it.
+        """
+        raise NotImplementedError
+
+    def predict(self, frame: pd.DataFrame) -> pd.Series[float]:
+        """One number per row of the frame, with its index; no NaN, whoever else is in the batch."""
+        raise NotImplementedError
+
+    def baseline(self, frame: pd.DataFrame) -> pd.Series[float]:
+        """What one would do without a model, from the same frame: the model has to beat it."""
+        raise NotImplementedError
+
+
+class RankingScorer(BaseScorer):
+    """A model that ranks products for each customer."""
+
+    def fit(
+        self,
+        tables: Tables,
+        *,
+        as_of: datetime,
+        rng: np.random.Generator,
+        progress: Progress = no_progress,
+    ) -> None:
+        """Learn from everything in ``tables``, all of which happened before ``as_of``."""
+        raise NotImplementedError
+
+    def recommend(self, tables: Tables, *, customer_ids: NDArray[np.int64], k: int) -> pd.DataFrame:
+        """The best ``k`` products for each customer, with the columns ``RANKING_COLUMNS``.
+
+        Args:
+            tables: the customers' histories, up to ``tables.as_of``.
+            customer_ids: whom to recommend to; one without history gets the fallback.
+            k: how many products; fewer only where the catalogue has fewer.
+        """
+        raise NotImplementedError
+
+    def baseline(self, tables: Tables, *, customer_ids: NDArray[np.int64], k: int) -> pd.DataFrame:
+        """As ``recommend``, without a model: popularity."""
+        raise NotImplementedError
+
+
+scorers: Registry[BaseScorer] = Registry("scorer", BaseScorer)

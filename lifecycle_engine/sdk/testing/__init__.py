@@ -1,0 +1,1 @@
+"""Conformance checks that a plugin's own tests call in one line each."""
