@@ -1,0 +1,1 @@
+"""What customers are going to spend."""
