@@ -29,9 +29,15 @@ class MessageTemplate(models.Model):
 
 
 class MessageState(models.TextChoices):
-    """Where a message is. Only ``queued`` is ever taken up by a worker."""
+    """Where a message is. Only ``queued`` is ever taken up by a worker.
+
+    A ``claimed`` message belongs to a worker that has not yet handed it over: when its lease runs
+    out it is safely queued again. ``sending`` is committed just before the handing over: when that
+    lease runs out nobody knows, so it becomes ``unknown`` and is never sent again by itself.
+    """
 
     QUEUED = "queued", _("Queued")
+    CLAIMED = "claimed", _("Claimed")
     SENDING = "sending", _("Sending")
     SENT = "sent", _("Sent")
     DELIVERED = "delivered", _("Delivered")
@@ -65,6 +71,13 @@ class Message(models.Model):
     )
     due_at = models.DateTimeField(_("due"), db_default=Now())
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    claim = models.CharField(
+        _("claimed by"),
+        max_length=120,
+        blank=True,
+        editable=False,
+        help_text=_("The worker and its batch; only they may record a result."),
+    )
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     provider_id = models.CharField(_("provider's id"), max_length=200, blank=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
@@ -77,7 +90,9 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="message_queued", condition=Q(state="queued")),
             models.Index(
-                fields=["lease_until"], name="message_sending", condition=Q(state="sending")
+                fields=["lease_until"],
+                name="message_leased",
+                condition=Q(state__in=["claimed", "sending"]),
             ),
             models.Index(fields=["campaign", "state"], name="message_campaign_state"),
         ]

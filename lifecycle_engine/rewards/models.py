@@ -108,6 +108,13 @@ class Coupon(models.Model):
     state = models.CharField(
         _("state"), max_length=10, choices=CouponState.choices, default=CouponState.ISSUED
     )
+    reserved = models.DecimalField(
+        _("reserved"),
+        max_digits=10,
+        decimal_places=2,
+        editable=False,
+        help_text=_("What was taken from the budget at issue; the discount never passes it."),
+    )
     issued_at = models.DateTimeField(_("issued"))
     expires_at = models.DateTimeField(_("expires"))
 
@@ -117,7 +124,11 @@ class Coupon(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["offer", "customer", "occasion"], name="coupon_once_per_occasion"
-            )
+            ),
+            models.CheckConstraint(condition=Q(reserved__gte=0), name="coupon_not_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], name="coupon_expiring", condition=Q(state="issued"))
         ]
 
     def __str__(self) -> str:
@@ -143,7 +154,11 @@ class Redemption(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["source", "idempotency_key"], name="redemption_idempotent"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(discount__gte=0) & Q(discount__lte=F("order_value")),
+                name="redemption_within_order",
+            ),
         ]
 
     def __str__(self) -> str:
