@@ -2,9 +2,14 @@
 
 from django.apps import AppConfig
 
+# Loaded here, so that whoever queues a task (web server, command) has the configured application.
+from lifecycle_engine.config.celery import app as celery_app
+
+__all__ = ["ConfigConfig", "celery_app"]
+
 
 class ConfigConfig(AppConfig):
-    """Holds ``manage.py run`` and ``manage.py demo``."""
+    """Holds ``manage.py run`` and ``manage.py demo``, and closes the registries."""
 
     name = "lifecycle_engine.config"
     label = "engine_config"

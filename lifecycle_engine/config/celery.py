@@ -1,11 +1,23 @@
 """The Celery application: ``celery -A lifecycle_engine.config.celery worker``."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
 
 app = Celery("lifecycle_engine")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Otherwise the threads of the web server would find an unconfigured application instead.
+app.set_default()
+
+
+@worker_ready.connect(weak=False)
+def _say_ready(**_: Any) -> None:
+    """Touch the file that a supervisor waits for; the embedded broker knows no ping."""
+    if name := os.environ.get("WORKER_READY_FILE"):
+        Path(name).touch()

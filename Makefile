@@ -1,0 +1,66 @@
+# What people and CI type. Each target says what it does: `make help`.
+PYTHON ?= python3
+VENV ?= .venv
+VAR ?= var
+PORT ?= 8000
+SERVE ?= 1
+BIN := $(VENV)/bin
+MANAGE := VAR=$(VAR) $(BIN)/python manage.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo clean-demo run test check lint contracts types browser docs requirements format bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One stamp per requirements file, so that a second call installs nothing.
+$(VENV)/%.stamp: requirements/%.txt requirements/tools.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/$*.txt
+	@touch $@
+
+demo: $(VENV)/demo.stamp ## Real data, trained models, a campaign delivered to local sinks, then the admin (SERVE=0: stop after the summary)
+	@$(MANAGE) demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+
+clean-demo: ## Remove what the demo made
+	rm -rf $(VAR)/demo $(VAR)/demo-report.json
+
+run: $(VENV)/demo.stamp ## Start the whole stack without demo data (PORT=, VAR=)
+	@$(MANAGE) run --port $(PORT)
+
+test: $(VENV)/dev.stamp ## Run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+check: lint contracts types test ## What CI runs: lint, contracts, types, tests
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@PLUGINS= $(BIN)/python manage.py makemigrations --check --dry-run
+
+contracts: $(VENV)/dev.stamp
+	$(BIN)/lint-imports
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy lifecycle_engine campaigns plugins manage.py
+
+browser: ## Install Debian's Chromium for the browser tests
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium fonts-noto-cjk)
+
+docs: $(VENV)/dev.stamp ## Build the documentation
+	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+
+format: $(VENV)/dev.stamp ## Format the code
+	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+
+requirements: $(VENV)/dev.stamp ## Compile requirements/*.in again
+	cd requirements && for name in dev base models gpu demo tools; do \
+	  ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    $$( [ $$name = dev ] || echo "-c dev.txt" ) $$name.in -o $$name.txt; done
+
+bench: $(VENV)/dev.stamp ## Measure: each benchmark prints its figure beside a reference
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+clean: ## Remove the virtual environment and all state
+	rm -rf $(VENV) $(VAR)

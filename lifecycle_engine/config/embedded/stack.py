@@ -1,0 +1,116 @@
+"""The programs that make up a whole engine on one machine."""
+
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from lifecycle_engine.config.embedded.supervisor import Program
+from lifecycle_engine.config.environment import ROOT
+
+
+class PortTakenError(Exception):
+    """The port that the web server was to listen on is in use."""
+
+
+def stack_programs(*, var: Path, port: int | None, email_url: str, beat: bool) -> list[Program]:
+    """The programs of a stack, in the order in which they start.
+
+    Args:
+        var: the folder for all state.
+        port: where the web server listens on 127.0.0.1; None for no web server.
+        email_url: where mail goes; empty for a local sink that keeps it.
+        beat: whether the clock that starts periodic work runs.
+
+    Raises:
+        PortTakenError: something listens on the port; the message names it.
+    """
+    programs = []
+    if not email_url:
+        sink_port = _free_port()
+        email_url = f"smtp://127.0.0.1:{sink_port}"
+        programs.append(_mail_sink(sink_port))
+    environment = {"EMAIL_URL": email_url, "PYTHONPATH": str(ROOT)}
+    programs.append(_worker(var, "default", ["--pool=prefork", "--concurrency=1"], environment))
+    # Never prefork here: TensorFlow, once loaded, does not survive a fork.
+    programs.append(_worker(var, "gpu", ["--pool=solo"], environment))
+    if beat:
+        programs.append(_beat(var, environment))
+    if port is not None:
+        programs.append(_web(port, environment))
+    return programs
+
+
+def _mail_sink(port: int) -> Program:
+    return Program(
+        name="mail-sink",
+        command=[sys.executable, str(ROOT / "manage.py"), "mail_sink", "--port", str(port)],
+        ready=lambda: _listens(port),
+    )
+
+
+def _celery(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", "lifecycle_engine.config.celery", *arguments]
+
+
+def _worker(var: Path, queue: str, pool: Sequence[str], environment: Mapping[str, str]) -> Program:
+    flag = var / "run" / f"worker-{queue}.ready"
+    flag.parent.mkdir(parents=True, exist_ok=True)
+    flag.unlink(missing_ok=True)
+    # Workers of one machine need not know of one another; the embedded broker has no broadcast.
+    alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    return Program(
+        name=f"worker-{queue}",
+        command=_celery("worker", "-Q", queue, "-n", f"{queue}@%h", "-l", "INFO", *alone, *pool),
+        environment={**environment, "WORKER_READY_FILE": str(flag)},
+        ready=flag.exists,
+    )
+
+
+def _beat(var: Path, environment: Mapping[str, str]) -> Program:
+    return Program(
+        name="beat",
+        command=_celery("beat", "-s", str(var / "run" / "beat-schedule"), "--pidfile="),
+        environment=environment,
+    )
+
+
+def _web(port: int, environment: Mapping[str, str]) -> Program:
+    if _listens(port):
+        raise PortTakenError(f"Port {port} on 127.0.0.1 is in use; choose another with PORT=")
+    return Program(
+        name="web",
+        command=[
+            *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+            *("--host", "127.0.0.1", "--port", str(port), "--no-ws"),
+            *("--workers", "1", "--blocking-threads", "4", "--respawn-failed-workers"),
+            "lifecycle_engine.config.wsgi:application",
+        ],
+        environment=environment,
+        ready=_answers(f"http://127.0.0.1:{port}/readyz"),
+    )
+
+
+def _answers(url: str) -> Callable[[], bool]:
+    def check() -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - a fixed local URL
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    return check
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,74 @@
+"""The environment is read once and wrong values are named."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lifecycle_engine.config.environment import ROOT, EnvironmentVariableError, environment_read
+
+
+def test_empty_environment_means_embedded_services():
+    environment = environment_read({})
+
+    assert environment.embedded
+    assert environment.var == ROOT / "var"
+    assert environment.now is None
+    assert environment.plugins == [
+        "plugins.churn_predictor",
+        "plugins.value_estimator",
+        "plugins.recommender",
+    ]
+
+
+def test_empty_value_means_unset():
+    assert environment_read({"DATABASE_URL": "", "ENGINE_NOW": ""}) == environment_read({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wants"),
+    [
+        ("DATABASE_URL", "mysql://localhost/x", "postgresql://"),
+        ("CELERY_BROKER_URL", "kafka://localhost", "amqp://"),
+        ("WAREHOUSE_URL", "snowflake://x", "duckdb://"),
+        ("EMAIL_URL", "http://localhost", "smtp://"),
+        ("ENGINE_NOW", "2017-12-01T00:00:00", "timezone"),
+        ("DEBUG", "perhaps", "boolean"),
+    ],
+)
+def test_wrong_value_is_refused_by_name(name, value, wants):
+    with pytest.raises(EnvironmentVariableError) as refusal:
+        environment_read({name: value})
+
+    assert f"Environment variable {name}={value!r} is wrong" in str(refusal.value)
+    assert wants in str(refusal.value)
+
+
+def _manage(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": "/usr/bin:/bin", "VAR": str(tmp_path / "var"), **variables}
+    return subprocess.run(
+        [sys.executable, ROOT / "manage.py", "check"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_command_with_a_wrong_variable_ends_with_one_line_that_names_it(tmp_path):
+    result = _manage(tmp_path, DATABASE_URL="oracle://localhost/x")
+
+    assert result.returncode == 1
+    assert result.stderr.strip().startswith("Environment variable DATABASE_URL='oracle://")
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "var").exists()
+
+
+def test_secret_key_is_required_with_a_database_of_ones_own(tmp_path):
+    result = _manage(tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+
+    assert result.returncode == 1
+    assert "SECRET_KEY is not set" in result.stderr
+    assert "Traceback" not in result.stderr
