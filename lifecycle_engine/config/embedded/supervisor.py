@@ -78,7 +78,7 @@ class Supervisor:
                     raise StartError(f"{program.name} ended while starting; {self._tail(program)}")
             if waiting and time.monotonic() > deadline:
                 raise StartError(
-                    f"{waiting[0].name} was not ready after {seconds:.0f} s; {self._tail(waiting[0])}"
+                    f"{waiting[0].name} was not ready in {seconds:.0f} s; {self._tail(waiting[0])}"
                 )
             time.sleep(0.1)
 
