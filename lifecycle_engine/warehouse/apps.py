@@ -3,6 +3,10 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle_engine.core.sql import sql_text
+from lifecycle_engine.warehouse import schemas
+from lifecycle_engine.warehouse.registry import table_register
+
 
 class WarehouseConfig(AppConfig):
     """The columnar side: tables as Ibis expressions, engines, the feature library."""
@@ -10,3 +14,12 @@ class WarehouseConfig(AppConfig):
     name = "lifecycle_engine.warehouse"
     label = "warehouse"
     verbose_name = _("Warehouse")
+
+    def ready(self) -> None:
+        """Register the tables of the apps below, which don't know the warehouse."""
+        for name, schema in {
+            "customers": schemas.CUSTOMERS,
+            "products": schemas.PRODUCTS,
+            "profiling_objections": schemas.PROFILING_OBJECTIONS,
+        }.items():
+            table_register(name, schema=schema, read=sql_text(self.label, name))

@@ -1,0 +1,95 @@
+"""What the engine knows, as tables: the one way for extensions to read data.
+
+Tables are Ibis expressions that no engine owns: the same expression runs on DuckDB and on a Spark
+cluster. Build it from these tables, and let :meth:`Tables.execute` compute it.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+
+class Tables(Protocol):
+    """The tables as of a point in time.
+
+    ``events``, ``orders`` and ``order_lines`` hold only rows with ``occurred_at < as_of``, so that
+    nothing built on them can see the future. All times are in UTC. A table costs nothing until an
+    attribute asks for it. What other apps registered is under its name: ``tables["scores"]``.
+
+    The columns:
+
+    ``customers``
+        id, external_id, email, phone, first_name, last_name, language, time_zone, country,
+        attributes (JSON text, see :func:`json_text`), created_at
+    ``products``
+        sku, name, brand, department, category, price, available
+    ``events``
+        id, customer_id, source, name, properties (JSON text), value, currency, product_sku,
+        category, campaign, occurred_at, received_at
+    ``orders``
+        event_id, order_id, customer_id, occurred_at, value, currency, discount, coupon_discount,
+        lines, quantity, store
+    ``order_lines``
+        event_id, order_id, customer_id, occurred_at, sku, quantity, price, value, discount,
+        department, category
+    """
+
+    @property
+    def as_of(self) -> datetime:
+        """The first moment that the event tables don't hold any more."""
+
+    @property
+    def customers(self) -> ir.Table:
+        """One row per customer, as they are now."""
+
+    @property
+    def products(self) -> ir.Table:
+        """One row per product of the catalogue, as it is now."""
+
+    @property
+    def events(self) -> ir.Table:
+        """One row per event."""
+
+    @property
+    def orders(self) -> ir.Table:
+        """One row per ``Order Completed``."""
+
+    @property
+    def order_lines(self) -> ir.Table:
+        """One row per product of an order."""
+
+    def __getitem__(self, name: str) -> ir.Table:
+        """The table of that name, built-in or registered.
+
+        Raises:
+            UnknownTableError: there is none; the message names it and what there is.
+        """
+
+    def window(self, start: datetime, end: datetime) -> "Tables":
+        """The same tables with ``start <= occurred_at < end`` in the event tables; for labels.
+
+        Its ``as_of`` is ``end``.
+        """
+
+    def execute(self, expression: ir.Expr) -> pa.Table:
+        """Compute a table expression."""
+
+
+@ibis.udf.scalar.builtin(name="json_text")
+def _json_text(document: str, key: str) -> str:  # type: ignore[empty-body]
+    """Stands for the function of that name that every engine's session defines."""
+
+
+def json_text(document: ir.StringValue, key: str) -> ir.StringValue:
+    """The text of a JSON document's member, null where it is missing or null.
+
+    Ibis's own unwrapping of JSON yields SQL that not every engine takes.
+
+    Args:
+        document: a column of JSON text, such as ``tables.customers.attributes``.
+        key: the name of a top-level member, taken literally.
+    """
+    return _json_text(document, key)

@@ -1,0 +1,1 @@
+"""What computes the tables' expressions: one small interface, and DuckDB behind it."""

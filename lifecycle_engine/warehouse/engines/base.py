@@ -1,0 +1,27 @@
+"""What an engine has to do."""
+
+from datetime import datetime
+from typing import Protocol
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+
+class Engine(Protocol):
+    """Computes Ibis expressions over the columnar copy and over tables handed to it.
+
+    Its session runs in UTC and has a function ``json_text(document, key)``: the text of a JSON
+    document's top-level member, the key taken literally, null where it is missing or null.
+    """
+
+    def log_table(self, name: str, *, start: datetime | None, end: datetime) -> ir.Table:
+        """A table of the columnar copy with ``start <= occurred_at < end``."""
+
+    def live_table(self, name: str, rows: pa.Table) -> ir.Table:
+        """A table with the given rows, kept until the engine is closed."""
+
+    def execute(self, expression: ir.Expr) -> pa.Table:
+        """Compute an expression."""
+
+    def close(self) -> None:
+        """Let go of everything."""

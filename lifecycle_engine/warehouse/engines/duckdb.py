@@ -1,0 +1,97 @@
+"""DuckDB, embedded: reads the Parquet files that the Delta log lists."""
+
+import os
+import uuid
+from datetime import UTC, datetime
+
+import duckdb
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from lifecycle_engine.warehouse.delta import DeltaStore
+from lifecycle_engine.warehouse.schemas import LOG_TABLES
+
+# The key is quoted, so that one with a dot or a slash is a name and not a path.
+_SESSION = """
+SET TimeZone = 'UTC';
+CREATE TEMP MACRO json_text(document, member) AS
+    json_extract_string(document, '$."' || replace(member, '"', '\\"') || '"');
+"""
+
+
+class DuckDBEngine:
+    """One in-memory DuckDB session over a store of Delta tables.
+
+    Args:
+        store: where the columnar copy is.
+        threads: how many cores a query may use; all of them by default.
+        memory: how much memory it may use before it spills to disk, such as ``"2GB"``.
+    """
+
+    def __init__(self, store: DeltaStore, *, threads: int | None = None, memory: str = "2GB"):
+        self._store = store
+        self._connection = duckdb.connect(
+            config={
+                "threads": threads or os.cpu_count() or 1,
+                "memory_limit": memory,
+                # One of its own: sessions that share a folder overwrite each other's files.
+                "temp_directory": str(store.spill_folder() / uuid.uuid4().hex),
+                "preserve_insertion_order": False,
+            }
+        )
+        self._connection.execute(_SESSION)
+        self._made = 0
+
+    def log_table(self, name: str, *, start: datetime | None, end: datetime) -> ir.Table:
+        """A table of the columnar copy with ``start <= occurred_at < end``."""
+        schema = LOG_TABLES[name]
+        files = self._store.files(name, start=start, end=end)
+        if not files:
+            return self.live_table(name, schema.empty_table())
+        listed = ", ".join(_quoted(file) for file in files)
+        columns = ", ".join(f'"{column}"' for column in schema.names)
+        bounds = [f"occurred_at < {_moment(end)}"]
+        if start is not None:
+            bounds.append(f"occurred_at >= {_moment(start)}")
+        unique = self._unique(name)
+        self._connection.execute(
+            f'CREATE TEMP VIEW "{unique}" AS SELECT {columns}'  # noqa: S608 - all quoted above
+            f" FROM read_parquet([{listed}], hive_partitioning = false)"
+            f" WHERE {' AND '.join(bounds)}"
+        )
+        return ibis.table(ibis.Schema.from_pyarrow(schema), name=unique)
+
+    def live_table(self, name: str, rows: pa.Table) -> ir.Table:
+        """A table with the given rows, kept until the engine is closed."""
+        unique = self._unique(name)
+        self._connection.register("incoming", rows)
+        # A copy in DuckDB's own format has statistics, which scans of Arrow memory lack.
+        self._connection.execute(f'CREATE TEMP TABLE "{unique}" AS FROM incoming')
+        self._connection.unregister("incoming")
+        return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=unique)
+
+    def execute(self, expression: ir.Expr) -> pa.Table:
+        """Compute an expression."""
+        table = expression.as_table()
+        for given in table.op().find(ops.InMemoryTable):
+            self._connection.register(given.name, given.data.to_pyarrow(given.schema))
+        found = self._connection.sql(ibis.to_sql(table, dialect="duckdb")).to_arrow_table()
+        return found.cast(table.schema().to_pyarrow())
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._connection.close()
+
+    def _unique(self, name: str) -> str:
+        self._made += 1
+        return f"{name}_{self._made}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _moment(at: datetime) -> str:
+    return f"TIMESTAMPTZ '{at.astimezone(UTC).isoformat()}'"

@@ -1,0 +1,111 @@
+"""Reading the warehouse: one engine session with all tables as of a point in time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+
+import ibis.expr.types as ir
+import pyarrow as pa
+from django.conf import settings
+
+from lifecycle_engine.warehouse.engines.base import Engine
+from lifecycle_engine.warehouse.engines.opening import engine_open
+from lifecycle_engine.warehouse.registry import table_get
+from lifecycle_engine.warehouse.schemas import LOG_TABLES
+
+
+class SessionTables:
+    """The tables of one engine session; see ``sdk.tables.Tables``."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        start: datetime | None,
+        as_of: datetime,
+        live: dict[str, ir.Table] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._start = start
+        self._as_of = as_of
+        self._log: dict[str, ir.Table] = {}
+        # Shared with the windows of the same session, so that each is read once.
+        self._live: dict[str, ir.Table] = {} if live is None else live
+
+    @property
+    def as_of(self) -> datetime:
+        """The first moment that the event tables don't hold any more."""
+        return self._as_of
+
+    @cached_property
+    def customers(self) -> ir.Table:
+        """One row per customer, as they are now."""
+        return self["customers"]
+
+    @cached_property
+    def products(self) -> ir.Table:
+        """One row per product of the catalogue, as it is now."""
+        return self["products"]
+
+    @cached_property
+    def events(self) -> ir.Table:
+        """One row per event."""
+        return self["events"]
+
+    @cached_property
+    def orders(self) -> ir.Table:
+        """One row per ``Order Completed``."""
+        return self["orders"]
+
+    @cached_property
+    def order_lines(self) -> ir.Table:
+        """One row per product of an order."""
+        return self["order_lines"]
+
+    def __getitem__(self, name: str) -> ir.Table:
+        """The table of that name, built-in or registered.
+
+        Raises:
+            UnknownTableError: there is none; the message names it and what there is.
+        """
+        if name in LOG_TABLES:
+            if name not in self._log:
+                self._log[name] = self._engine.log_table(name, start=self._start, end=self._as_of)
+            return self._log[name]
+        if name not in self._live:
+            self._live[name] = self._engine.live_table(name, table_get(name).rows())
+        return self._live[name]
+
+    def window(self, start: datetime, end: datetime) -> "SessionTables":
+        """The same tables with ``start <= occurred_at < end`` in the event tables; for labels."""
+        _aware("start", start)
+        _aware("end", end)
+        return SessionTables(self._engine, start=start, as_of=end, live=self._live)
+
+    def execute(self, expression: ir.Expr) -> pa.Table:
+        """Compute a table expression."""
+        return self._engine.execute(expression)
+
+
+@contextmanager
+def warehouse_session(*, as_of: datetime) -> Iterator[SessionTables]:
+    """Open the warehouse; the event tables hold only what happened before ``as_of``.
+
+    Tables are read when they are first asked for: those of the log as the columnar copy then is,
+    those that change from PostgreSQL as they then are.
+
+    Raises:
+        ValueError: ``as_of`` has no time zone.
+    """
+    _aware("as_of", as_of)
+    engine = engine_open(settings.WAREHOUSE_URL)
+    try:
+        yield SessionTables(engine, start=None, as_of=as_of)
+    finally:
+        engine.close()
+
+
+def _aware(name: str, at: datetime) -> None:
+    if at.utcoffset() is None:
+        raise ValueError(f"{name}={at!r} has no time zone")
