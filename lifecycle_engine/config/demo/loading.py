@@ -1,0 +1,76 @@
+"""Loading the data through the same services that the API calls."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from lifecycle_engine.config.demo import SOURCE
+from lifecycle_engine.config.demo.dataset import Dataset
+from lifecycle_engine.config.demo.progress import Bar
+from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.rows import ConsentRow
+from lifecycle_engine.customers.services import consents_record
+from lifecycle_engine.events.rows import ProductRow
+from lifecycle_engine.events.services import events_ingest, products_upsert
+
+
+class DemoDataError(Exception):
+    """The engine refused something of the demo's data: that is a mistake in the demo."""
+
+
+def catalogue_load(dataset: Dataset, bar: Bar) -> None:
+    """Put the products into the catalogue."""
+    total, done = dataset.product_count(), 0
+    for piece in dataset.products():
+        _none_rejected(products_upsert(rows=[ProductRow(**_filled(row)) for row in piece]).rejected)
+        done += len(piece)
+        bar.to(done, total)
+    bar.figures.update(rows=done)
+
+
+def events_load(dataset: Dataset, bar: Bar, *, start: datetime, end: datetime) -> None:
+    """Ingest a window's customers, their consents, and everything they did."""
+    total = dataset.event_count(start=start, end=end)
+    customers = dataset.customers(start=start, end=end)
+    _ingest(customers)
+    _consents_load(dataset.consents(start=start, end=end))
+    done = 0
+    for piece in dataset.events(start=start, end=end):
+        _ingest(piece)
+        done += len(piece)
+        bar.to(done, total)
+    bar.figures.update(customers=len(customers), rows=done)
+
+
+def _ingest(items: Sequence[dict[str, Any]]) -> None:
+    result = events_ingest(source=SOURCE, items=items, received_at=timezone.now())
+    _none_rejected(result.rejected)
+
+
+def _consents_load(consents: Sequence[dict[str, Any]]) -> None:
+    numbers = {consent["userId"] for consent in consents}
+    found = Customer.objects.filter(external_id__in=numbers).values_list("external_id", "pk")
+    ids = dict(found.iterator())
+    rows = [
+        ConsentRow(
+            customer_id=ids[consent["userId"]],
+            channel=consent["channel"],
+            purpose=consent["purpose"],
+            granted=consent["granted"],
+            source="demo: made up",
+            recorded_at=consent["at"].replace(tzinfo=UTC),
+        )
+        for consent in consents
+    ]
+    _none_rejected(consents_record(rows=rows).rejected)
+
+
+def _filled(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "currency": "USD"}
+
+
+def _none_rejected(rejected: Sequence[object]) -> None:
+    if rejected:
+        raise DemoDataError(f"{len(rejected)} items were refused, the first one: {rejected[0]}")
