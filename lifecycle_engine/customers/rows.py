@@ -1,0 +1,153 @@
+"""The shapes in which customers and consents come in, and what makes them acceptable."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lifecycle_engine.customers.models import Consent, ConsentPurpose, Customer
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What may be said of a customer. None leaves as it is, an empty text clears.
+
+    Attributes are merged into those that are there; one that is None is removed.
+    """
+
+    email: str | None = None
+    phone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    country: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerRow(Traits):
+    """A customer by the number that the shop gave, with what is said of it."""
+
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRow:
+    """One entry for the consent ledger."""
+
+    customer_id: int
+    channel: str
+    purpose: str
+    granted: bool
+    source: str
+    recorded_at: datetime
+    text_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one row of a batch was refused; the others were taken."""
+
+    index: int
+    key: str
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertResult:
+    """What became of a batch of rows."""
+
+    created: int
+    updated: int
+    rejected: list[Rejection]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentResult:
+    """What became of a batch of consents."""
+
+    recorded: int
+    rejected: list[Rejection]
+
+
+#: The columns of Traits that are text.
+TEXT_TRAITS = (
+    "email", "phone", "first_name", "last_name", "language", "time_zone", "country",
+)  # fmt: skip
+
+
+def _limits(model: Any, names: tuple[str, ...]) -> dict[str, int]:
+    return {name: model._meta.get_field(name).max_length for name in names}  # noqa: SLF001
+
+
+_TRAIT_LIMITS = _limits(Customer, TEXT_TRAITS)
+_EXTERNAL_ID_LIMIT = _limits(Customer, ("external_id",))["external_id"]
+_CONSENT_LIMITS = _limits(Consent, ("channel", "source", "text_version"))
+
+
+def text_problem(value: object, limit: int) -> str | None:
+    """Why the value can't be stored as text of that length, or None when it can."""
+    if not isinstance(value, str):
+        return f"wants text, got {_shown(value)}"
+    if len(value) > limit:
+        return f"has {len(value)} characters, the limit is {limit}: {_shown(value)}"
+    if "\0" in value:
+        return f"holds a NUL character: {_shown(value)}"
+    return None if value.isascii() or _encodable(value) else f"is not valid text: {_shown(value)}"
+
+
+def traits_problem(traits: Traits) -> tuple[str, str] | None:
+    """The first field that is wrong and why, or None."""
+    for name in TEXT_TRAITS:
+        value = getattr(traits, name)
+        if value is not None and (problem := text_problem(value, _TRAIT_LIMITS[name])):
+            return name, problem
+    if traits.email and not _EMAIL.fullmatch(traits.email):
+        return "email", f"is not an e-mail address: {_shown(traits.email)}"
+    if traits.country and not _COUNTRY.fullmatch(traits.country):
+        return "country", f"wants two letters, got {_shown(traits.country)}"
+    if traits.created_at is not None and traits.created_at.tzinfo is None:
+        return "created_at", f"wants a time with a zone, got {_shown(traits.created_at)}"
+    return None
+
+
+def customer_row_problem(row: CustomerRow) -> tuple[str, str] | None:
+    """The first field that is wrong and why, or None."""
+    if not row.external_id:
+        return "external_id", "is missing"
+    if problem := text_problem(row.external_id, _EXTERNAL_ID_LIMIT):
+        return "external_id", problem
+    return traits_problem(row)
+
+
+def consent_row_problem(row: ConsentRow) -> tuple[str, str] | None:
+    """The first field that is wrong and why, or None."""
+    for name, limit in _CONSENT_LIMITS.items():
+        if problem := text_problem(getattr(row, name), limit):
+            return name, problem
+    if row.purpose not in ConsentPurpose.values:
+        return "purpose", f"wants one of {', '.join(ConsentPurpose.values)}, got {row.purpose!r}"
+    if row.recorded_at.tzinfo is None:
+        return "recorded_at", f"wants a time with a zone, got {_shown(row.recorded_at)}"
+    return None
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    # ascii(), since the value may be what no answer can carry, such as half a surrogate pair.
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

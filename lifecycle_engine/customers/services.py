@@ -1,0 +1,182 @@
+"""Writing customers, their identifiers and their consents, many at a time."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from lifecycle_engine.core.bulk import copy_rows
+from lifecycle_engine.core.sql import sql_execute, sql_rows
+from lifecycle_engine.customers.models import IdentifierKind
+from lifecycle_engine.customers.rows import (
+    TEXT_TRAITS,
+    ConsentResult,
+    ConsentRow,
+    CustomerRow,
+    Rejection,
+    Traits,
+    UpsertResult,
+    consent_row_problem,
+    customer_row_problem,
+)
+
+_STAGED = ("customer_id", "external_id", *TEXT_TRAITS, "attributes", "created_at")
+_CONSENT_STAGED = (
+    "customer_id", "channel", "purpose", "granted", "source", "text_version", "recorded_at",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Identities:
+    """Which customer each identifier names."""
+
+    by_user_id: Mapping[str, int]
+    by_anonymous_id: Mapping[str, int]
+
+    def customer_id(self, user_id: str | None, anonymous_id: str | None) -> int:
+        """The customer that the user id names, or else the anonymous id."""
+        if user_id is not None:
+            return self.by_user_id[user_id]
+        return self.by_anonymous_id[anonymous_id or ""]
+
+
+def customers_upsert(*, rows: Sequence[CustomerRow]) -> UpsertResult:
+    """Make or change customers by the number that the shop gave them.
+
+    Of two rows for one customer the later one has the last word, trait by trait. A wrong row is
+    refused and named; the others are written.
+    """
+    merged: dict[str, CustomerRow] = {}
+    rejected = []
+    for index, row in enumerate(rows):
+        if problem := customer_row_problem(row):
+            rejected.append(Rejection(index, str(row.external_id), *problem))
+        elif row.external_id in merged:
+            merged[row.external_id] = traits_merge(merged[row.external_id], row)
+        else:
+            merged[row.external_id] = row
+    if not merged:
+        return UpsertResult(created=0, updated=0, rejected=rejected)
+    with transaction.atomic():
+        _stage((None, number, row) for number, row in merged.items())
+        created = sql_execute("customers", "customers_insert_staged")
+        sql_execute("customers", "customers_name_staged")
+        updated = sql_execute("customers", "customers_update_staged")
+        sql_execute("customers", "identifiers_add_numbers", {"numbers": list(merged)})
+    return UpsertResult(created=created, updated=updated, rejected=rejected)
+
+
+def traits_apply(*, changes: Mapping[int, Traits]) -> int:
+    """Change customers by id; returns how many there were. The traits have been checked."""
+    if not changes:
+        return 0
+    with transaction.atomic():
+        _stage((customer_id, None, traits) for customer_id, traits in changes.items())
+        return sql_execute("customers", "customers_update_staged")
+
+
+def traits_merge(earlier: Any, later: Traits) -> Any:
+    """The earlier traits with what the later ones say instead; keeps the earlier one's class."""
+    said = {
+        name: value
+        for name in (*TEXT_TRAITS, "created_at")
+        if (value := getattr(later, name)) is not None
+    }
+    attributes = {**earlier.attributes, **later.attributes}
+    return dataclasses.replace(earlier, attributes=attributes, **said)
+
+
+def customers_resolve(*, names: Iterable[tuple[str | None, str | None]]) -> Identities:
+    """The customers that pairs of (user id, anonymous id) name; unknown ones are made.
+
+    An anonymous id that comes with a user id for the first time becomes that customer's. Two
+    processes that bring the same new name at once make one customer: the unique constraints decide,
+    and names are entered in sorted order, so that they can't wait for each other.
+    """
+    # Of several user ids that come with one anonymous id, the first one gets it.
+    owners: dict[str, str | None] = {}
+    user_ids: set[str] = set()
+    for user_id, anonymous_id in names:
+        if user_id is not None:
+            user_ids.add(user_id)
+        if anonymous_id is not None:
+            owners[anonymous_id] = owners.get(anonymous_id) or user_id
+    with transaction.atomic():
+        users = _users_resolve(user_ids)
+        return Identities(users, _anonymous_resolve(owners, users))
+
+
+def _users_resolve(user_ids: set[str]) -> dict[str, int]:
+    known = _identifiers_known(IdentifierKind.USER_ID, user_ids)
+    missing = list(user_ids - known.keys())
+    if not missing:
+        return known
+    sql_execute("customers", "customers_create_by_number", {"numbers": missing})
+    sql_execute("customers", "identifiers_add_numbers", {"numbers": missing})
+    return known | _identifiers_known(IdentifierKind.USER_ID, missing)
+
+
+def _anonymous_resolve(
+    owners: Mapping[str, str | None], users: Mapping[str, int]
+) -> dict[str, int]:
+    known = _identifiers_known(IdentifierKind.ANONYMOUS_ID, owners)
+    missing = [value for value in owners if value not in known]
+    if not missing:
+        return known
+    customer_ids = [users.get(owners[value] or "") for value in missing]
+    sql_execute(
+        "customers", "identifiers_add_anonymous", {"values": missing, "customer_ids": customer_ids}
+    )
+    return known | _identifiers_known(IdentifierKind.ANONYMOUS_ID, missing)
+
+
+def _identifiers_known(kind: IdentifierKind, values: Iterable[str]) -> dict[str, int]:
+    wanted = list(values)
+    if not wanted:
+        return {}
+    return dict(sql_rows("customers", "identifiers_known", {"kind": kind.value, "values": wanted}))
+
+
+def _stage(rows: Iterable[tuple[int | None, str | None, Traits]]) -> None:
+    sql_execute("customers", "customers_stage")
+    copy_rows(
+        "customers_staged",
+        _STAGED,
+        (
+            (
+                customer_id,
+                external_id,
+                *(getattr(traits, name) for name in TEXT_TRAITS),
+                msgspec.json.encode(traits.attributes).decode(),
+                traits.created_at,
+            )
+            for customer_id, external_id, traits in rows
+        ),
+    )
+
+
+def consents_record(*, rows: Sequence[ConsentRow]) -> ConsentResult:
+    """Add entries to the consent ledger; an entry that is there already is not added twice.
+
+    A wrong row, or one that names a customer who doesn't exist, is refused and named; the others
+    are written.
+    """
+    rejected, good = [], []
+    for index, row in enumerate(rows):
+        if problem := consent_row_problem(row):
+            rejected.append(Rejection(index, str(row.customer_id), *problem))
+        else:
+            good.append((index, *(getattr(row, name) for name in _CONSENT_STAGED)))
+    if not good:
+        return ConsentResult(recorded=0, rejected=rejected)
+    with transaction.atomic():
+        sql_execute("customers", "consents_stage")
+        copy_rows("consents_staged", ("position", *_CONSENT_STAGED), good)
+        rejected += [
+            Rejection(index, str(customer_id), "customer_id", f"names nobody: {customer_id}")
+            for index, customer_id in sql_rows("customers", "consents_refuse_unknown")
+        ]
+        recorded = sql_execute("customers", "consents_insert_staged")
+    return ConsentResult(recorded=recorded, rejected=sorted(rejected, key=lambda r: r.index))

@@ -1,0 +1,240 @@
+"""Checking one item of a batch of events, as the Segment specification has it, and reading it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from lifecycle_engine.customers.rows import Traits, text_problem, traits_problem
+
+#: One event may have this many bytes as JSON.
+ITEM_LIMIT = 32 * 1024
+
+#: What an ``identify`` is called in the log.
+IDENTIFY_NAME = "Customer Identified"
+
+_NAME_LIMIT = 200
+_ID_LIMIT = 200
+_MESSAGE_ID_LIMIT = 100
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK_MAY_BE_AHEAD = timedelta(days=1)
+_CENT = Decimal("0.01")
+_VALUE_LIMIT = Decimal(10) ** 12
+#: Traits that have a column of their own, by their name in the specification.
+_TRAIT_COLUMNS = {
+    "email": "email",
+    "phone": "phone",
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "language": "language",
+    "timezone": "time_zone",
+    "country": "country",
+}
+_TRAIT_NAMES = {column: name for name, column in _TRAIT_COLUMNS.items()}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ItemError(Exception):
+    """An item is wrong; ``field`` names where."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field} {message}")
+        self.field = field
+        self.message = f"{field} {message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item that is right: an event to be written once its customer is known."""
+
+    message_id: str
+    user_id: str | None
+    anonymous_id: str | None
+    name: str
+    properties: bytes
+    value: Decimal | None
+    currency: str | None
+    product_sku: str | None
+    category: str | None
+    campaign: str | None
+    occurred_at: datetime
+    traits: Traits | None
+
+
+def item_read(item: object, *, received_at: datetime) -> Item:
+    """Check an item and read it.
+
+    Raises:
+        ItemError: the item is wrong; the message names the field and the value.
+    """
+    if not isinstance(item, Mapping):
+        raise ItemError("item", f"wants an object, got {_shown(item)}")
+    _whole_check(item)
+    message_id = _text(item, "messageId", _MESSAGE_ID_LIMIT)
+    if item.get("type") not in _KINDS:
+        raise ItemError("type", _type_problem(item.get("type")))
+    kind = _KINDS[item["type"]]
+    user_id, anonymous_id = _identifier(item, "userId"), _identifier(item, "anonymousId")
+    if user_id is None and anonymous_id is None:
+        raise ItemError("userId", "is missing, and so is anonymousId")
+    name = IDENTIFY_NAME if kind == "traits" else _text(item, "event", _NAME_LIMIT)
+    said = _object(item, kind)
+    return Item(
+        message_id=message_id,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        name=name,
+        properties=_encode(said),
+        occurred_at=_time(item.get("timestamp"), received_at),
+        traits=_traits(said) if kind == "traits" else None,
+        **_promoted(said if kind == "properties" else {}, _context_campaign(item)),
+    )
+
+
+#: The types that are taken, and where each keeps what it says.
+_KINDS = {"track": "properties", "identify": "traits"}
+
+
+def _type_problem(given: object) -> str:
+    problem = "is missing" if given is None else f"is unknown: {_shown(given)}"
+    return f"{problem}; it wants one of {', '.join(_KINDS)}"
+
+
+def _whole_check(item: Mapping[str, Any]) -> None:
+    try:
+        encoded = _encode(item)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ItemError("item", f"is not JSON text: {error}") from None
+    if len(encoded) > ITEM_LIMIT:
+        raise ItemError("item", f"has {len(encoded)} bytes, the limit is {ITEM_LIMIT}")
+    # A backslash that stands for itself may look the same, so look closer.
+    if b"\\u0000" in encoded and (path := _nul_path(item, "")):
+        raise ItemError(path, "holds a NUL character")
+
+
+def _nul_path(value: object, path: str) -> str | None:
+    """Where a text or a key holds a NUL, which PostgreSQL can't store."""
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            below = f"{path}.{key}".strip(".").replace("\0", "\\0")
+            if found := below if "\0" in str(key) else _nul_path(inner, below):
+                return found
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            if found := _nul_path(inner, f"{path}[{index}]"):
+                return found
+    return None
+
+
+def _text(item: Mapping[str, Any], name: str, limit: int) -> str:
+    value = item.get(name)
+    if value is None or value == "":
+        raise ItemError(name, "is missing")
+    if problem := text_problem(value, limit):
+        raise ItemError(name, problem)
+    return str(value)
+
+
+def _identifier(item: Mapping[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # Some clients send numbers.
+    if problem := text_problem(value, _ID_LIMIT):
+        raise ItemError(name, problem)
+    return str(value)
+
+
+def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = item.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ItemError(name, f"wants an object, got {_shown(value)}")
+    return value
+
+
+def _time(value: object, received_at: datetime) -> datetime:
+    if value is None:
+        return received_at
+    if not isinstance(value, str):
+        raise ItemError("timestamp", f"wants text as in ISO 8601, got {_shown(value)}")
+    try:
+        # A time without a zone is in UTC, as the specification has it.
+        time = datetime.fromisoformat(value)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ItemError("timestamp", f"is not a time as in ISO 8601: {_shown(value)}") from None
+    if not _EARLIEST <= time <= received_at + _CLOCK_MAY_BE_AHEAD:
+        raise ItemError(
+            "timestamp",
+            f"is not between 1970 and one day after it was received: {_shown(value)}",
+        )
+    return time
+
+
+def _traits(said: Mapping[str, Any]) -> Traits:
+    columns: dict[str, Any] = {
+        column: "" if said[name] is None else said[name]
+        for name, column in _TRAIT_COLUMNS.items()
+        if name in said
+    }
+    attributes = {name: value for name, value in said.items() if name not in _TRAIT_COLUMNS}
+    traits = Traits(**columns, attributes=attributes)
+    if problem := traits_problem(traits):
+        raise ItemError(f"traits.{_TRAIT_NAMES.get(problem[0], problem[0])}", problem[1])
+    return traits
+
+
+def _context_campaign(item: Mapping[str, Any]) -> object:
+    context = item.get("context")
+    campaign = context.get("campaign") if isinstance(context, Mapping) else None
+    return campaign.get("name") if isinstance(campaign, Mapping) else None
+
+
+def _promoted(said: Mapping[str, Any], context_campaign: object) -> dict[str, Any]:
+    """The columns that everything needs. What doesn't fit one stays in the properties only."""
+    return {
+        "value": _first_money(said.get("total"), said.get("revenue"), said.get("value")),
+        "currency": _fitting(said.get("currency"), 3),
+        "product_sku": _fitting(said.get("product_id") or said.get("sku"), 100),
+        "category": _fitting(said.get("category"), 200),
+        "campaign": _fitting(said.get("campaign") or context_campaign, 100),
+    }
+
+
+def _first_money(*values: object) -> Decimal | None:
+    for value in values:
+        if isinstance(value, int | float | str | Decimal) and not isinstance(value, bool):
+            money = _money(value)
+            if money is not None:
+                return money
+    return None
+
+
+def _money(value: float | str | Decimal) -> Decimal | None:
+    try:
+        money = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    if not money.is_finite() or abs(money) >= _VALUE_LIMIT - 1:
+        return None
+    return money.quantize(_CENT)
+
+
+def _fitting(value: object, limit: int) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and 0 < len(value) <= limit else None
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

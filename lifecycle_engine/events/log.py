@@ -1,0 +1,66 @@
+"""Writing to the log, and nowhere else: each message once."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from uuid_utils.compat import uuid7
+
+from lifecycle_engine.core.bulk import copy_rows
+from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.events.rows import LogRow
+
+_COLUMNS = {
+    "id": "uuid",
+    "source": "text",
+    "customer_id": "int8",
+    "message_id": "text",
+    "name": "text",
+    # Bytes go out as they are, and that is what PostgreSQL wants to see of a jsonb: its version,
+    # which is 1, and the text. It saves decoding what was just encoded.
+    "properties": "bytea",
+    "value": "numeric",
+    "currency": "text",
+    "product_sku": "text",
+    "category": "text",
+    "campaign": "text",
+    "occurred_at": "timestamptz",
+    "received_at": "timestamptz",
+}
+
+
+def receipts_take(
+    *, source: str, message_ids: Sequence[str], received_at: datetime | None = None
+) -> set[str]:
+    """Note that the messages were received; returns those that were not known before.
+
+    A message that another transaction is writing is waited for, so that of two only one writes it.
+    The time is the database's when none is given.
+    """
+    params = {"source": source, "message_ids": message_ids, "received_at": received_at}
+    return {message_id for (message_id,) in sql_rows("events", "receipts_take", params)}
+
+
+def log_write(*, source: str, rows: Iterable[LogRow], received_at: datetime | None = None) -> None:
+    """Append rows to the log by COPY. Their months have partitions and their receipts are taken.
+
+    The time of receipt is the database's when none is given.
+    """
+    columns = dict(_COLUMNS)
+    received: tuple[datetime, ...] = ()
+    if received_at is None:
+        del columns["received_at"]
+    else:
+        received = (received_at,)
+    copy_rows(
+        "events_event",
+        list(columns),
+        (
+            (
+                uuid7(), source, row.customer_id, row.message_id, row.name,
+                b"\x01" + row.properties, row.value, row.currency, row.product_sku, row.category,
+                row.campaign, row.occurred_at, *received,
+            )
+            for row in rows
+        ),
+        types=list(columns.values()),
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""The monthly partitions of the log."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+from django.db import connection, transaction
+from psycopg import sql
+
+from lifecycle_engine.core.sql import sql_rows
+
+
+def partitions_ensure(*, months: Iterable[date | datetime]) -> list[str]:
+    """Make the partitions of the months that hold the given days, where they are missing.
+
+    A partition is made by itself and then attached, which blocks neither readers nor writers of the
+    log; making it as a partition at once would lock the whole log. Of two processes that need the
+    same month one waits for the other.
+
+    Returns:
+        The names of the partitions that were made.
+    """
+    firsts = {date(day.year, day.month, 1) for day in map(_in_utc, months)}
+    missing = _missing(firsts)
+    if not missing:
+        return []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('events.partitions', 0))")
+        missing = _missing(firsts)
+        for first in missing:
+            cursor.execute(_create_statement(first))
+    return [_name(first) for first in missing]
+
+
+def _in_utc(day: date | datetime) -> date:
+    return day.astimezone(UTC) if isinstance(day, datetime) else day
+
+
+def _name(first: date) -> str:
+    return f"events_event_{first:%Y_%m}"
+
+
+def _missing(firsts: Iterable[date]) -> list[date]:
+    by_name = {_name(first): first for first in firsts}
+    params = {"names": sorted(by_name)}
+    return [by_name[name] for (name,) in sql_rows("events", "partitions_missing", params)]
+
+
+def _create_statement(first: date) -> sql.Composed:
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    # The check lets PostgreSQL attach without looking through the rows; it is then superfluous.
+    return sql.SQL(
+        "CREATE TABLE {name} (LIKE events_event INCLUDING ALL, CONSTRAINT {check} CHECK ("
+        "occurred_at >= {start} AND occurred_at < {end}));"
+        "ALTER TABLE events_event ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end});"
+        "ALTER TABLE {name} DROP CONSTRAINT {check}"
+    ).format(
+        name=sql.Identifier(_name(first)),
+        check=sql.Identifier(f"{_name(first)}_month"),
+        start=sql.Literal(f"{first} 00:00:00+00"),
+        end=sql.Literal(f"{after} 00:00:00+00"),
+    )

@@ -1,0 +1,157 @@
+"""The shapes in which events and products come in and batches go out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from lifecycle_engine.customers.rows import text_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one item of a batch was refused; the others were taken."""
+
+    index: int
+    message_id: str
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What became of a batch of events: each was accepted, was known already, or was refused."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[Rejection]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """Something that the engine itself did. ``message_id`` says what may not happen twice."""
+
+    customer_id: int
+    name: str
+    message_id: str
+    occurred_at: datetime
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    value: Decimal | None = None
+    currency: str | None = None
+    product_sku: str | None = None
+    campaign: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One event as it is written to the log; ``properties`` is encoded JSON."""
+
+    customer_id: int
+    message_id: str
+    name: str
+    properties: bytes
+    value: Decimal | None
+    currency: str | None
+    product_sku: str | None
+    category: str | None
+    campaign: str | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRow:
+    """A product of the catalogue, whole: what is not said is emptied."""
+
+    sku: str
+    name: str
+    brand: str = ""
+    department: str = ""
+    category: str = ""
+    price: Decimal | None = None
+    currency: str = ""
+    url: str = ""
+    image_url: str = ""
+    available: bool = True
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: The columns of the catalogue that a ProductRow fills, in its order.
+PRODUCT_COLUMNS = tuple(field.name for field in fields(ProductRow))
+
+_PRODUCT_LIMITS = {
+    "sku": 100, "name": 300, "brand": 100, "department": 100, "category": 200, "currency": 3,
+    "url": 200, "image_url": 200,
+}  # fmt: skip
+_PRICE_LIMIT = Decimal(10) ** 12
+
+
+def product_row_problem(row: ProductRow) -> tuple[str, str] | None:
+    """The first field that is wrong and why, or None."""
+    for name, limit in _PRODUCT_LIMITS.items():
+        if problem := text_problem(getattr(row, name), limit):
+            return name, problem
+    for name in ("sku", "name"):
+        if not getattr(row, name):
+            return name, "is missing"
+    if row.price is not None and not (row.price.is_finite() and 0 <= row.price < _PRICE_LIMIT):
+        return "price", f"wants an amount from 0 to below {_PRICE_LIMIT}, got {row.price}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One event as a reader takes it from the log."""
+
+    id: UUID
+    txid: int
+    customer_id: int
+    source: str
+    name: str
+    properties: Mapping[str, Any]
+    value: Decimal | None
+    currency: str | None
+    product_sku: str | None
+    category: str | None
+    campaign: str | None
+    occurred_at: datetime
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The next rows of a reader: those after one place in the log, up to and with another.
+
+    The rows between two places never change, so a batch that is taken again is the same.
+
+    Attributes:
+        number: rises by one with each batch of the reader; a store outside the database may keep it
+            to know what it has already taken.
+        count: how many rows there are.
+    """
+
+    reader: str
+    number: int
+    after_txid: int
+    after_id: UUID
+    upto_txid: int
+    upto_id: UUID
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderLag:
+    """How far a reader is behind the end of the log.
+
+    Attributes:
+        rows: unread rows, counted up to ``LAG_COUNTED_TO``.
+        seconds: the age of the oldest unread row; 0 when there is none.
+    """
+
+    name: str
+    rows: int
+    seconds: float
+    read_total: int
+    moved_at: datetime | None
+    error: str

@@ -1,0 +1,194 @@
+"""Taking events in, recording the engine's own, and keeping the catalogue."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from django.db import connection, transaction
+
+from lifecycle_engine.core.bulk import copy_rows
+from lifecycle_engine.core.sql import sql_execute, sql_rows
+from lifecycle_engine.customers import services as customers
+from lifecycle_engine.customers.rows import Rejection as UpsertRejection
+from lifecycle_engine.customers.rows import Traits, UpsertResult, text_problem
+from lifecycle_engine.events.items import Item, ItemError, item_read
+from lifecycle_engine.events.log import log_write, receipts_take
+from lifecycle_engine.events.partitions import partitions_ensure
+from lifecycle_engine.events.rows import (
+    PRODUCT_COLUMNS,
+    EngineEvent,
+    IngestResult,
+    LogRow,
+    ProductRow,
+    Rejection,
+    product_row_problem,
+)
+
+__all__ = ["events_ingest", "events_record", "partitions_ensure", "products_upsert"]
+
+#: The source of what the engine itself records; nobody else may use it.
+ENGINE_SOURCE = "engine"
+
+
+class SourceError(Exception):
+    """A source may not be used, or has no name."""
+
+
+class EngineEventError(Exception):
+    """An event of the engine's own is wrong."""
+
+
+def events_ingest(
+    *, source: str, items: Sequence[Mapping[str, Any]], received_at: datetime
+) -> IngestResult:
+    """Check a batch of events and append those that are right and new to the log.
+
+    All that is accepted is committed together when this returns; whatever is wrong with one item
+    stops no other. A message id that the source sent before, also in the same batch, is a duplicate
+    and changes nothing.
+
+    Args:
+        source: who sends; message ids are unique within it.
+        items: events in the shape of the Segment specification, types ``track`` and ``identify``.
+        received_at: the time of events that name none, and the latest that one may name, but for a
+            day that a client's clock may be ahead.
+
+    Raises:
+        SourceError: the source is empty, too long, or the engine's own.
+    """
+    if not 0 < len(source) <= 100 or source == ENGINE_SOURCE:
+        raise SourceError(f"source can't be {source!r}")
+    good, rejected = _items_read(items, received_at)
+    partitions_ensure(months=_months(good))
+    with transaction.atomic():
+        fresh = _items_fresh(good, source, received_at)
+        if fresh:
+            _items_write(fresh, source, received_at)
+    return IngestResult(accepted=len(fresh), duplicates=len(good) - len(fresh), rejected=rejected)
+
+
+def events_record(*, rows: Sequence[EngineEvent]) -> int:
+    """Append what the engine itself did to the log, inside the transaction of the doing.
+
+    An event whose message id was recorded before is left out.
+
+    Returns:
+        How many events were new.
+
+    Raises:
+        EngineEventError: a row is wrong; nothing is recorded.
+        RuntimeError: no transaction is open, so that doing and recording could part.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("events_record wants the transaction of what it records")
+    by_message_id: dict[str, LogRow] = {}
+    for row in rows:
+        by_message_id.setdefault(row.message_id, _engine_row(row))
+    if not by_message_id:
+        return 0
+    partitions_ensure(months=_months(by_message_id.values()))
+    fresh = receipts_take(source=ENGINE_SOURCE, message_ids=list(by_message_id))
+    log_write(
+        source=ENGINE_SOURCE, rows=(by_message_id[message_id] for message_id in sorted(fresh))
+    )
+    return len(fresh)
+
+
+def products_upsert(*, rows: Sequence[ProductRow]) -> UpsertResult:
+    """Make or replace products of the catalogue by SKU; the last of several rows for one counts.
+
+    A wrong row is refused and named; the others are written. A product that stays the same is not
+    touched.
+    """
+    good: dict[str, ProductRow] = {}
+    rejected = []
+    for index, row in enumerate(rows):
+        if problem := product_row_problem(row):
+            rejected.append(UpsertRejection(index, str(row.sku), *problem))
+        else:
+            good[row.sku] = row
+    if not good:
+        return UpsertResult(created=0, updated=0, rejected=rejected)
+    with transaction.atomic():
+        sql_execute("events", "products_stage")
+        copy_rows("products_staged", PRODUCT_COLUMNS, map(_product_values, good.values()))
+        ((created, updated),) = sql_rows("events", "products_upsert_staged")
+    return UpsertResult(created=created, updated=updated, rejected=rejected)
+
+
+def _items_read(
+    items: Sequence[Mapping[str, Any]], received_at: datetime
+) -> tuple[list[Item], list[Rejection]]:
+    good, rejected = [], []
+    for index, item in enumerate(items):
+        try:
+            good.append(item_read(item, received_at=received_at))
+        except ItemError as error:
+            given = item.get("messageId") if isinstance(item, Mapping) else None
+            message_id = given if isinstance(given, str) else ""
+            rejected.append(Rejection(index, message_id, error.field, error.message))
+    return good, rejected
+
+
+def _items_fresh(good: Sequence[Item], source: str, received_at: datetime) -> list[Item]:
+    """Those that are new to the source, the first of each message id, in the order given."""
+    firsts: dict[str, Item] = {}
+    for item in good:
+        firsts.setdefault(item.message_id, item)
+    fresh = receipts_take(source=source, message_ids=list(firsts), received_at=received_at)
+    return [item for message_id, item in firsts.items() if message_id in fresh]
+
+
+def _items_write(items: Sequence[Item], source: str, received_at: datetime) -> None:
+    identities = customers.customers_resolve(
+        names=((item.user_id, item.anonymous_id) for item in items)
+    )
+    changes: dict[int, Traits] = {}
+    rows = []
+    for item in items:
+        customer_id = identities.customer_id(item.user_id, item.anonymous_id)
+        rows.append(LogRow(customer_id, item.message_id, *_said(item)))
+        if item.traits is not None:
+            earlier = changes.get(customer_id)
+            changes[customer_id] = (
+                customers.traits_merge(earlier, item.traits) if earlier else item.traits
+            )
+    customers.traits_apply(changes=changes)
+    log_write(source=source, rows=rows, received_at=received_at)
+
+
+_said = attrgetter(
+    "name", "properties", "value", "currency", "product_sku", "category", "campaign", "occurred_at"
+)
+
+
+def _engine_row(row: EngineEvent) -> LogRow:
+    for field, limit in (("message_id", 100), ("name", 200)):
+        if problem := text_problem(getattr(row, field), limit):
+            raise EngineEventError(f"{field} {problem}")
+    if row.occurred_at.tzinfo is None:
+        raise EngineEventError(f"occurred_at wants a time with a zone, got {row.occurred_at}")
+    return LogRow(
+        customer_id=row.customer_id,
+        message_id=row.message_id,
+        name=row.name,
+        properties=msgspec.json.encode(row.properties),
+        value=row.value,
+        currency=row.currency,
+        product_sku=row.product_sku,
+        category=None,
+        campaign=row.campaign,
+        occurred_at=row.occurred_at,
+    )
+
+
+def _months(rows: Iterable[Item | LogRow]) -> set[date]:
+    # A day of each month is enough.
+    return {row.occurred_at.astimezone(UTC).date().replace(day=1) for row in rows}
+
+
+def _product_values(row: ProductRow) -> tuple[Any, ...]:
+    values = (getattr(row, name) for name in PRODUCT_COLUMNS[:-1])
+    return (*values, msgspec.json.encode(row.attributes).decode())

@@ -1,0 +1,8 @@
+-- Note that messages were received. One row is one message that was not known before.
+-- In sorted order, so that two writers can't wait for each other.
+INSERT INTO events_eventreceipt (source, message_id, received_at)
+SELECT %(source)s, message_id, coalesce(%(received_at)s::timestamptz, now())
+FROM unnest(%(message_ids)s::text[]) AS message_id
+ORDER BY message_id
+ON CONFLICT (source, message_id) DO NOTHING
+RETURNING message_id;
