@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 from psycopg.conninfo import conninfo_to_dict
 
+from lifecycle_engine.config.console_settings import UNFOLD  # noqa: F401
 from lifecycle_engine.config.environment import ROOT, EnvironmentVariableError, environment_read
 
 ENVIRONMENT = environment_read()
@@ -89,6 +90,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "lifecycle_engine.console.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -135,6 +137,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
+# Our copy of Alpine, which needs no eval, instead of the theme's.
+STATICFILES_DIRS = [
+    ("unfold/js/alpine", ROOT / "lifecycle_engine" / "console" / "vendor" / "alpinejs_csp")
+]
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",

@@ -1,0 +1,130 @@
+"""The sidebar, the environment badge, and what the command palette finds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse, reverse_lazy
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.dataclasses import SearchResult
+
+from lifecycle_engine.customers.models import Customer
+
+PALETTE_LIMIT = 10
+_PALETTE_SHORTEST = 2
+
+# (title, [(title, icon, "app.model")]).
+_GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
+    (
+        _("Audience"),
+        (
+            (_("Customers"), "person", "customers.customer"),
+            (_("Segments"), "groups", "segments.segment"),
+            (_("Stages"), "stairs", "segments.customerstage"),
+            (_("Consents"), "verified_user", "customers.consent"),
+        ),
+    ),
+    (
+        _("Campaigns"),
+        (
+            (_("Campaigns"), "campaign", "campaigns.campaign"),
+            (_("Occurrences"), "event_repeat", "campaigns.occurrence"),
+            (_("Decisions"), "rule", "campaigns.decision"),
+            (_("Offers"), "sell", "rewards.offer"),
+            (_("Coupons"), "confirmation_number", "rewards.coupon"),
+            (_("Redemptions"), "redeem", "rewards.redemption"),
+        ),
+    ),
+    (
+        _("Models"),
+        (
+            (_("Model versions"), "neurology", "scoring.modelversion"),
+            (_("Scores"), "speed", "scoring.score"),
+            (_("Recommendations"), "recommend", "scoring.recommendation"),
+            (_("Scorer settings"), "tune", "scoring.scorersetting"),
+        ),
+    ),
+    (
+        _("Messages"),
+        (
+            (_("Templates"), "draft", "messaging.messagetemplate"),
+            (_("Outbox"), "outbox", "messaging.message"),
+            (_("Suppressions"), "block", "messaging.suppression"),
+        ),
+    ),
+    (
+        _("Data"),
+        (
+            (_("Events"), "timeline", "events.event"),
+            (_("Products"), "inventory_2", "events.product"),
+            (_("Log readers"), "menu_book", "events.reader"),
+        ),
+    ),
+    (
+        _("System"),
+        (
+            (_("Job runs"), "work_history", "core.jobrun"),
+            (_("API keys"), "key", "core.apikey"),
+            (_("Staff"), "badge", "auth.user"),
+            (_("Groups"), "shield_person", "auth.group"),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar's groups, without what this member of staff may not see."""
+    groups: list[dict[str, Any]] = [
+        {"items": [_item(_("Dashboard"), "dashboard", reverse_lazy("admin:index"))]}
+    ]
+    for title, entries in _GROUPS:
+        items = [
+            _item(label, icon, reverse_lazy(f"admin:{model.replace('.', '_')}_changelist"))
+            for label, icon, model in entries
+            if _may_view(request, model)
+        ]
+        if items:
+            groups.append({"title": title, "separator": True, "items": items})
+    return groups
+
+
+def environment_badge(request: HttpRequest) -> tuple[str, str] | None:
+    """The badge that says that business time stands still, and when."""
+    if settings.ENGINE_NOW is None:
+        return None
+    day = date_format(settings.ENGINE_NOW, "DATE_FORMAT")
+    return gettext("Demo · %(day)s") % {"day": day}, "warning"
+
+
+def palette_search(request: HttpRequest, term: str) -> list[SearchResult]:
+    """The first few customers whose number, e-mail or last name begins with the words typed."""
+    if len(term) < _PALETTE_SHORTEST or not _may_view(request, "customers.customer"):
+        return []
+    found = Customer.objects.filter(
+        Q(external_id__istartswith=term)
+        | Q(email__istartswith=term)
+        | Q(last_name__istartswith=term)
+    ).order_by()[:PALETTE_LIMIT]
+    return [
+        SearchResult(
+            title=str(customer),
+            description=gettext("Customer"),
+            link=reverse("admin:customers_customer_change", args=[customer.pk]),
+            icon="person",
+        )
+        for customer in found
+    ]
+
+
+def _item(title: Any, icon: str, link: Any) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": link}
+
+
+def _may_view(request: HttpRequest, model: str) -> bool:
+    app_label, name = model.split(".")
+    user = request.user
+    return user.has_perm(f"{app_label}.view_{name}") or user.has_perm(f"{app_label}.change_{name}")

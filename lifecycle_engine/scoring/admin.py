@@ -1,0 +1,106 @@
+"""Scorer settings, model versions, scores and recommendations in the admin."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.scoring.models import (
+    ModelState,
+    ModelVersion,
+    Recommendation,
+    Score,
+    ScoreHistory,
+    ScorerMode,
+    ScorerSetting,
+)
+
+
+@admin.register(ScorerSetting)
+class ScorerSettingAdmin(EngineAdmin):
+    """Which scorers are off, in shadow or live."""
+
+    list_display = ["key", "mode_shown"]
+    list_filter = ["mode"]
+    search_fields = ["key"]
+    ordering = ["key"]
+
+    @display(
+        description=_("mode"),
+        label={ScorerMode.LIVE: "success", ScorerMode.SHADOW: "info", ScorerMode.OFF: "warning"},
+    )
+    def mode_shown(self, setting: ScorerSetting) -> tuple[str, str]:
+        """The mode as a coloured label."""
+        return setting.mode, str(setting.get_mode_display())
+
+    def has_delete_permission(self, request: HttpRequest, obj: ScorerSetting | None = None) -> bool:
+        """A scorer is switched off, not deleted."""
+        return False
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(RecordAdmin):
+    """Trained models."""
+
+    list_display = [
+        "scorer_key",
+        "number",
+        "state_shown",
+        "algorithm",
+        "rows",
+        "train_seconds",
+        "as_of",
+        "trained_at",
+    ]
+    list_display_links = ["scorer_key", "number"]
+    list_filter = ["state"]
+    search_fields = ["scorer_key"]
+    ordering = ["-id"]
+
+    @display(
+        description=_("state"),
+        label={
+            ModelState.CHAMPION: "success",
+            ModelState.CANDIDATE: "info",
+            ModelState.RETIRED: "warning",
+        },
+    )
+    def state_shown(self, version: ModelVersion) -> tuple[str, str]:
+        """The state as a coloured label."""
+        return version.state, str(version.get_state_display())
+
+
+@admin.register(Score)
+class ScoreAdmin(RecordAdmin):
+    """Each customer's newest scores."""
+
+    list_display = ["customer", "scorer_key", "value", "percentile", "as_of", "model_version"]
+    list_select_related = ["customer", "model_version"]
+    search_fields = ["=customer__external_id", "=scorer_key"]
+    ordering = ["-id"]
+
+
+@admin.register(ScoreHistory)
+class ScoreHistoryAdmin(RecordAdmin):
+    """Scores as they were."""
+
+    list_display = ["customer", "scorer_key", "value", "percentile", "as_of", "model_version"]
+    list_select_related = ["customer", "model_version"]
+    search_fields = ["=customer__external_id", "=scorer_key"]
+    ordering = ["-id"]
+
+
+@admin.register(Recommendation)
+class RecommendationAdmin(RecordAdmin):
+    """What each customer may buy next."""
+
+    list_display = ["customer", "scorer_key", "products", "as_of", "model_version"]
+    list_select_related = ["customer", "model_version"]
+    search_fields = ["=customer__external_id"]
+    ordering = ["-id"]
+
+    @display(description=_("products"))
+    def products(self, row: Recommendation) -> str:
+        """The first few products."""
+        return ", ".join(str(item.get("sku", "")) for item in row.items[:5])
