@@ -3,7 +3,6 @@
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from campaigns.models import (
     Campaign,
@@ -14,7 +13,7 @@ from campaigns.models import (
     Occurrence,
     Outcome,
 )
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 
 
 @admin.register(Campaign)
@@ -29,9 +28,9 @@ class CampaignAdmin(EngineAdmin):
     readonly_fields = ["pause_reason"]
     ordering = ["name"]
 
-    @display(
+    @labelled(
         description=_("state"),
-        label={
+        colours={
             CampaignState.DRAFT: "info",
             CampaignState.LIVE: "success",
             CampaignState.PAUSED: "warning",
@@ -98,9 +97,9 @@ class DecisionAdmin(RecordAdmin):
     search_fields = ["=customer__external_id"]
     ordering = ["-id"]
 
-    @display(
+    @labelled(
         description=_("outcome"),
-        label={
+        colours={
             Outcome.ACTED: "success",
             Outcome.HELD_OUT: "info",
             Outcome.FAILED: "danger",

@@ -13,7 +13,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, EngineAdmin):  # type: ignore[type-arg]
+class UserAdmin(BaseUserAdmin, EngineAdmin):  # type: ignore[type-arg,misc]
     """Who may sign in here."""
 
     form = UserChangeForm
@@ -22,5 +22,5 @@ class UserAdmin(BaseUserAdmin, EngineAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, EngineAdmin):
+class GroupAdmin(BaseGroupAdmin, EngineAdmin):  # type: ignore[misc]
     """What a kind of staff may do."""

@@ -7,10 +7,9 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.core.models import ApiKey, JobRun, JobState, Scope
 from lifecycle_engine.core.services import api_key_create
 
@@ -19,7 +18,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """What staff choose about a key; the key itself is made by the service."""
 
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"), choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultiple
+        label=_("scopes"), choices=Scope.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     class Meta:
@@ -37,7 +36,7 @@ class ApiKeyAdmin(EngineAdmin):
     readonly_fields = ["prefix", "created_at", "last_used_at"]
     ordering = ["name"]
 
-    @display(description=_("scopes"))
+    @admin.display(description=_("scopes"))
     def scopes_shown(self, key: ApiKey) -> str:
         """The scopes in words."""
         return ", ".join(str(Scope(scope).label) for scope in key.scopes)
@@ -76,9 +75,9 @@ class JobRunAdmin(RecordAdmin):
     search_fields = ["name", "subject"]
     ordering = ["-id"]
 
-    @display(
+    @labelled(
         description=_("state"),
-        label={
+        colours={
             JobState.QUEUED: "info",
             JobState.RUNNING: "info",
             JobState.SUCCEEDED: "success",
@@ -89,7 +88,7 @@ class JobRunAdmin(RecordAdmin):
         """The state as a coloured label."""
         return run.state, str(run.get_state_display())
 
-    @display(description=_("progress"))
+    @admin.display(description=_("progress"))
     def progress(self, run: JobRun) -> str:
         """How much of it is done, in its own unit."""
         if not run.done and run.total is None:
@@ -97,7 +96,7 @@ class JobRunAdmin(RecordAdmin):
         total = "" if run.total is None else f" / {run.total:,}"
         return f"{run.done:,}{total} {run.unit}".strip()
 
-    @display(description=_("seconds"))
+    @admin.display(description=_("seconds"))
     def seconds(self, run: JobRun) -> str:
         """How long it took."""
         if run.finished_at is None:

@@ -1,12 +1,26 @@
 """The base classes of every admin page: lists that never count, and records nobody may change."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
 from django.contrib.admin import ShowFacets
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.functional import Promise
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
+
+_Column = TypeVar("_Column", bound=Callable[..., object])
+
+
+def labelled(
+    *, description: str | Promise, colours: Mapping[str, str]
+) -> Callable[[_Column], _Column]:
+    """A column shown as a label; the method gives (value, words), ``colours`` go by the value."""
+    return cast(
+        "Callable[[_Column], _Column]", display(description=description, label=dict(colours))
+    )
 
 
 class EngineAdmin(ModelAdmin):  # type: ignore[misc]

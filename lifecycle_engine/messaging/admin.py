@@ -2,9 +2,8 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.messaging.models import Message, MessageState, MessageTemplate, Suppression
 
 
@@ -38,9 +37,9 @@ class MessageAdmin(RecordAdmin):
     search_fields = ["=customer__external_id", "=campaign"]
     ordering = ["-id"]
 
-    @display(
+    @labelled(
         description=_("state"),
-        label={
+        colours={
             MessageState.QUEUED: "info",
             MessageState.SENDING: "info",
             MessageState.SENT: "success",

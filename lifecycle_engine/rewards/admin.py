@@ -2,9 +2,8 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.rewards.models import Coupon, CouponState, Offer, Redemption
 
 
@@ -41,9 +40,9 @@ class CouponAdmin(RecordAdmin):
     search_fields = ["=code", "=customer__external_id"]
     ordering = ["-id"]
 
-    @display(
+    @labelled(
         description=_("state"),
-        label={
+        colours={
             CouponState.ISSUED: "info",
             CouponState.REDEEMED: "success",
             CouponState.EXPIRED: "warning",

@@ -3,9 +3,8 @@
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.scoring.models import (
     ModelState,
     ModelVersion,
@@ -26,9 +25,9 @@ class ScorerSettingAdmin(EngineAdmin):
     search_fields = ["key"]
     ordering = ["key"]
 
-    @display(
+    @labelled(
         description=_("mode"),
-        label={ScorerMode.LIVE: "success", ScorerMode.SHADOW: "info", ScorerMode.OFF: "warning"},
+        colours={ScorerMode.LIVE: "success", ScorerMode.SHADOW: "info", ScorerMode.OFF: "warning"},
     )
     def mode_shown(self, setting: ScorerSetting) -> tuple[str, str]:
         """The mode as a coloured label."""
@@ -58,9 +57,9 @@ class ModelVersionAdmin(RecordAdmin):
     search_fields = ["scorer_key"]
     ordering = ["-id"]
 
-    @display(
+    @labelled(
         description=_("state"),
-        label={
+        colours={
             ModelState.CHAMPION: "success",
             ModelState.CANDIDATE: "info",
             ModelState.RETIRED: "warning",
@@ -100,7 +99,7 @@ class RecommendationAdmin(RecordAdmin):
     search_fields = ["=customer__external_id"]
     ordering = ["-id"]
 
-    @display(description=_("products"))
+    @admin.display(description=_("products"))
     def products(self, row: Recommendation) -> str:
         """The first few products."""
         return ", ".join(str(item.get("sku", "")) for item in row.items[:5])

@@ -2,9 +2,8 @@
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.segments.models import (
     CustomerStage,
     Membership,
@@ -26,9 +25,9 @@ class SegmentAdmin(EngineAdmin):
     readonly_fields = ["version", "size", "as_of", "refreshed_at", "refresh_seconds", "error"]
     ordering = ["name"]
 
-    @display(
+    @labelled(
         description=_("state"),
-        label={SegmentState.LIVE: "success", SegmentState.ARCHIVED: "info"},
+        colours={SegmentState.LIVE: "success", SegmentState.ARCHIVED: "info"},
     )
     def state_shown(self, segment: Segment) -> tuple[str, str]:
         """The state as a coloured label."""

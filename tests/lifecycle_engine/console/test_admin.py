@@ -1,0 +1,82 @@
+"""Every model is in the admin, no list counts its rows, and records can't be written by hand."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.models import ApiKey
+from lifecycle_engine.core.services import api_key_recognise
+
+OUR_MODELS = [
+    model
+    for model in apps.get_models()
+    if model.__module__.startswith(("lifecycle_engine.", "campaigns.", "plugins."))
+]
+RECORDS = {
+    "campaigns": {"campaignversion", "decision", "enrolment", "occurrence"},
+    "core": {"jobrun"},
+    "customers": {"consent", "identifier"},
+    "events": {"event", "eventreceipt", "reader"},
+    "messaging": {"message", "suppression"},
+    "rewards": {"coupon", "redemption"},
+    "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
+    "segments": {"customerstage", "membership", "membershipchange", "stagetransition"},
+}
+
+
+@pytest.mark.parametrize("model", OUR_MODELS, ids=lambda model: model._meta.label)
+def test_every_model_has_an_admin_page_that_never_counts(model, admin_client):
+    assert isinstance(admin.site._registry.get(model), EngineAdmin), "not registered"
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        response = admin_client.get(url)
+
+    assert response.status_code == 200
+    assert [q["sql"] for q in queries if "COUNT(" in q["sql"].upper()] == []
+
+
+@pytest.mark.parametrize("model", OUR_MODELS, ids=lambda model: model._meta.label)
+def test_records_of_the_engine_are_read_only(model, admin_client, rf, admin_user):
+    page = admin.site._registry[model]
+    record = model._meta.model_name in RECORDS.get(model._meta.app_label, set())
+    request = rf.get("/")
+    request.user = admin_user
+
+    assert isinstance(page, RecordAdmin) is record
+    if record:
+        assert page.has_view_permission(request)
+        assert not page.has_add_permission(request)
+        assert not page.has_change_permission(request)
+        assert not page.has_delete_permission(request)
+
+
+def test_a_new_api_key_is_shown_once(admin_client):
+    url = reverse("admin:core_apikey_add")
+
+    response = admin_client.post(
+        url, {"name": "shop", "scopes": ["events:write", "customers:read"]}, follow=True
+    )
+
+    key = ApiKey.objects.get()
+    shown = [str(m) for m in response.context["messages"] if "le_" in str(m)]
+    assert len(shown) == 1
+    secret = shown[0].split(" is ")[1].split(". ")[0]
+    assert api_key_recognise(secret) == key
+    assert key.scopes == ["customers:read", "events:write"]
+    assert secret not in admin_client.get(reverse("admin:core_apikey_changelist")).text
+
+
+def test_an_api_key_with_an_unknown_scope_is_refused_at_its_field(admin_client):
+    response = admin_client.post(
+        reverse("admin:core_apikey_add"), {"name": "shop", "scopes": ["everything"]}
+    )
+
+    assert response.context["adminform"].form.errors["scopes"]
+    assert not ApiKey.objects.exists()
