@@ -137,6 +137,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
+# WhiteNoise warns of a folder that isn't there, though it may well be empty: files are found where
+# the apps have them.
+with contextlib.suppress(OSError):
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 # Our copy of Alpine, which needs no eval, instead of the theme's.
 STATICFILES_DIRS = [
     ("unfold/js/alpine", ROOT / "lifecycle_engine" / "console" / "vendor" / "alpinejs_csp")

@@ -79,5 +79,6 @@ def theme_style_hash() -> str:
 def _nobody() -> HttpRequest:
     # The theme's colours depend on settings only; the request is a formality of its interface.
     request = HttpRequest()
+    request.META["SCRIPT_NAME"] = ""
     request.user = AnonymousUser()
     return request
