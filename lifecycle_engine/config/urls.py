@@ -6,4 +6,5 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),  # The language switch.
+    path("api/v1/", include("lifecycle_engine.segments.urls")),
 ]

@@ -1,7 +1,18 @@
 """App registration."""
 
+import importlib
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+_REGISTERING = (
+    "conditions.attributes",
+    "conditions.events",
+    "conditions.orders",
+    "conditions.standing",
+    "tables",
+    "profiles",
+)
 
 
 class SegmentsConfig(AppConfig):
@@ -10,3 +21,8 @@ class SegmentsConfig(AppConfig):
     name = "lifecycle_engine.segments"
     label = "segments"
     verbose_name = _("Segments")
+
+    def ready(self) -> None:
+        """Register the conditions, the tables and the profile sections."""
+        for module in _REGISTERING:
+            importlib.import_module(f"{self.name}.{module}")

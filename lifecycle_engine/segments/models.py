@@ -31,7 +31,9 @@ class Segment(models.Model):
     refresh_seconds = models.FloatField(_("seconds to refresh"), null=True, editable=False)
     error = models.TextField(_("last error"), blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    created_by = models.CharField(_("created by"), max_length=150, blank=True, editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+    updated_by = models.CharField(_("changed by"), max_length=150, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("segment")
@@ -89,6 +91,27 @@ class MembershipChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} {self.kind} {self.segment_id}"
+
+
+class TouchedCustomer(models.Model):
+    """A customer about whom the log has news that the segments have not taken in yet.
+
+    Attributes:
+        txid, event_id: the newest of that news, as a position in the log; 0 and null when there is
+            no need to wait for the columnar copy.
+    """
+
+    customer_id = models.BigIntegerField(_("customer"))
+    txid = models.BigIntegerField(_("transaction"), default=0)
+    event_id = models.UUIDField(_("event"), null=True)
+
+    class Meta:
+        verbose_name = _("touched customer")
+        verbose_name_plural = _("touched customers")
+        indexes = [models.Index(fields=["txid", "event_id"], name="touched_customer_position")]
+
+    def __str__(self) -> str:
+        return str(self.customer_id)
 
 
 class Stage(models.TextChoices):

@@ -63,7 +63,5 @@ def _check_config(condition: type[Condition[Any]], plain: dict[str, Any]) -> Non
 def _members(held: Condition[Any], tables: Tables, customers: ir.Table) -> list[int]:
     expression = held.expression(tables, customers)
     assert isinstance(expression.type(), dt.Boolean), f"{held.key}: not a boolean expression"
-    chosen: pa.Table = tables.execute(
-        customers.filter(expression.fill_null(value=False)).select("id")
-    )
+    chosen: pa.Table = tables.execute(customers.filter(expression.fill_null(False)).select("id"))
     return sorted(chosen.column("id").to_pylist())

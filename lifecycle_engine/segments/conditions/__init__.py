@@ -1,0 +1,1 @@
+"""The engine's own conditions, registered exactly as a plugin's are."""

@@ -1,0 +1,123 @@
+"""What is known of the customer: columns and free attributes."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import Field, field_validator, model_validator
+
+from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.tables import Tables, json_text
+from lifecycle_engine.segments.conditions.comparisons import (
+    Operator,
+    Text,
+    Value,
+    comparison,
+    comparison_check,
+    comparison_words,
+)
+
+#: Columns of the customer that hold a text.
+TEXT_FIELDS = (
+    "country",
+    "email",
+    "external_id",
+    "first_name",
+    "language",
+    "last_name",
+    "phone",
+    "time_zone",
+)
+#: Columns of the customer that hold a moment.
+TIME_FIELDS = ("created_at",)
+
+_ATTRIBUTE = re.compile(r"attributes\.[^\x00-\x1f\"\\]{1,100}")
+
+
+class AttributeConfig(Config):
+    """A field of the customer and what it is compared with."""
+
+    field: Text = Field(
+        title="Field", description="A column of the customer, or attributes.<name>."
+    )
+    operator: Operator = Field(title="Operator")
+    value: Value = Field(default=None, title="Value")
+
+    @field_validator("field")
+    @classmethod
+    def _field_known(cls, field: str) -> str:
+        if field not in {*TEXT_FIELDS, *TIME_FIELDS} and not _ATTRIBUTE.fullmatch(field):
+            known = ", ".join([*TEXT_FIELDS, *TIME_FIELDS])
+            raise ValueError(
+                f"unknown field of the customer; there is {known} and attributes.<name>"
+            )
+        return field
+
+    @model_validator(mode="after")
+    def _value_suits(self) -> "AttributeConfig":
+        comparison_check(self.operator, self.value)
+        if self.field in TEXT_FIELDS:
+            self._text_suits()
+        if self.field in TIME_FIELDS and self.operator != "missing":
+            if self.operator not in {"at_least", "at_most"}:
+                raise ValueError(f"{self.field} takes at_least, at_most and missing")
+            _moment(self.value)
+        return self
+
+    def _text_suits(self) -> None:
+        if self.operator in {"at_least", "at_most"}:
+            raise ValueError(f"{self.field} holds a text: {self.operator} has no meaning")
+        values = self.value if isinstance(self.value, list) else [self.value]
+        if not all(value is None or isinstance(value, str) for value in values):
+            raise ValueError(f"{self.field} holds a text and is compared with {self.value!r}")
+
+
+@conditions.register
+class Attribute(Condition[AttributeConfig]):
+    """A field of the customer, compared with a value."""
+
+    key = "attribute"
+    label = gettext_lazy("Customer attribute")
+    Config = AttributeConfig
+
+    def expression(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        customers: ir.Table,
+    ) -> ir.BooleanValue:
+        """Compare the column's, or the JSON member's, text."""
+        config = self.config
+        if config.field in TIME_FIELDS:
+            return self._moment_compared(customers[config.field])
+        if config.field in TEXT_FIELDS:
+            return comparison(customers[config.field], config.operator, config.value)
+        name = config.field.removeprefix("attributes.")
+        return comparison(json_text(customers.attributes, name), config.operator, config.value)
+
+    def _moment_compared(self, column: ir.TimestampColumn) -> ir.BooleanValue:
+        if self.config.operator == "missing":
+            return column.isnull()
+        moment = ibis.literal(_moment(self.config.value), type="timestamp('UTC', 6)")
+        return column >= moment if self.config.operator == "at_least" else column <= moment
+
+    def sentence(self) -> str:
+        """Such as "has a profile where country is DE"."""
+        config = self.config
+        name = config.field.removeprefix("attributes.").replace("_", " ")
+        words = comparison_words(name, config.operator, config.value)
+        return _("has a profile where %(comparison)s") % {"comparison": words}
+
+
+def _moment(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError(f"a date or time in ISO 8601 is wanted, not {value!r}")  # noqa: TRY004 - pydantic reports ValueError
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"a date or time in ISO 8601 is wanted, not {value!r}") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,168 @@
+"""Where the customer stands: segments, lifecycle stage, consent, and chance."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import ibis
+import ibis.expr.types as ir
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import Field, StrictStr, model_validator
+
+from lifecycle_engine.customers.models import ConsentPurpose
+from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.segments.conditions.comparisons import Number
+from lifecycle_engine.segments.conditions.windows import among
+from lifecycle_engine.segments.models import Stage
+
+
+class MemberConfig(Config):
+    """Which segment."""
+
+    segment: Annotated[StrictStr, Field(min_length=1, max_length=80)] = Field(title="Segment")
+
+
+@conditions.register
+class SegmentMember(Condition[MemberConfig]):
+    """The customer is in another segment, by its stored membership."""
+
+    key = "segment.member"
+    label = gettext_lazy("Is in a segment")
+    Config = MemberConfig
+
+    def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
+        """Look into the stored membership; the other segment's rule is not computed again."""
+        members = tables["memberships"]
+        return among(customers, members.filter(members.segment == self.config.segment).customer_id)
+
+    def sentence(self) -> str:
+        """Such as "is in segment big-spenders"."""
+        return _("is in segment “%(segment)s”") % {"segment": self.config.segment}
+
+    def segments(self) -> Iterable[str]:
+        """The segment it looks into."""
+        return (self.config.segment,)
+
+
+class StageConfig(Config):
+    """Which stages."""
+
+    one_of: Annotated[list[Stage], Field(min_length=1, max_length=len(Stage))] = Field(
+        title="One of"
+    )
+
+
+@conditions.register
+class StageIs(Condition[StageConfig]):
+    """The customer is in one of these lifecycle stages."""
+
+    key = "stage.is"
+    label = gettext_lazy("Lifecycle stage")
+    Config = StageConfig
+
+    def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
+        """Look into the stored stages."""
+        stages = tables["stages"]
+        wanted = [stage.value for stage in self.config.one_of]
+        return among(customers, stages.filter(stages.stage.isin(wanted)).customer_id)
+
+    def sentence(self) -> str:
+        """Such as "is in stage loyal or developing"."""
+        return _("is in stage %(stages)s") % {
+            "stages": _(" or ").join(str(stage.label) for stage in self.config.one_of)
+        }
+
+
+class ConsentConfig(Config):
+    """Consent to what, through which channel."""
+
+    channel: Annotated[StrictStr, Field(max_length=20)] = Field(
+        default="", title="Channel", description="Empty for a purpose that has no channel."
+    )
+    purpose: ConsentPurpose = Field(default=ConsentPurpose.MARKETING, title="Purpose")
+
+
+@conditions.register
+class ConsentGranted(Condition[ConsentConfig]):
+    """The newest entry of the consent ledger for the channel and purpose grants it."""
+
+    key = "consent.granted"
+    label = gettext_lazy("Consent")
+    Config = ConsentConfig
+
+    def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
+        """Take the newest entry up to ``as_of``; who has none has not consented."""
+        ledger = tables["consents"]
+        entries = ledger.filter(
+            ledger.channel == self.config.channel,
+            ledger.purpose == self.config.purpose.value,
+            ledger.recorded_at <= ibis.literal(tables.as_of, type="timestamp('UTC', 6)"),
+        )
+        newest = entries.group_by("customer_id").aggregate(
+            granted=entries.granted.argmax(entries.recorded_at)
+        )
+        return among(customers, newest.filter(newest.granted).customer_id)
+
+    def sentence(self) -> str:
+        """Such as "has consented to Marketing by email"."""
+        purpose = str(self.config.purpose.label)
+        if not self.config.channel:
+            return _("has consented to %(purpose)s") % {"purpose": purpose}
+        return _("has consented to %(purpose)s by %(channel)s") % {
+            "purpose": purpose,
+            "channel": self.config.channel,
+        }
+
+
+class BucketConfig(Config):
+    """Which slice of a shuffled deck."""
+
+    salt: Annotated[StrictStr, Field(min_length=1, max_length=100)] = Field(
+        title="Name of the split", description="Another name shuffles anew."
+    )
+    from_percent: Annotated[Number, Field(ge=0, le=100)] = Field(default=0, title="From (%)")
+    below_percent: Annotated[Number, Field(ge=0, le=100)] = Field(title="Below (%)")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "BucketConfig":
+        if self.from_percent >= self.below_percent:
+            raise ValueError(
+                f"from_percent {self.from_percent} is not below below_percent {self.below_percent}"
+            )
+        return self
+
+
+@conditions.register
+class RandomBucket(Condition[BucketConfig]):
+    """The customer falls into a random slice, for ever the same one under the same name."""
+
+    key = "random.bucket"
+    label = gettext_lazy("Random slice")
+    Config = BucketConfig
+
+    def expression(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        customers: ir.Table,
+    ) -> ir.BooleanValue:
+        """Hash the name and the customer's id into 10,000 buckets.
+
+        MD5 since every engine has it; nothing here needs to be secret.
+        """
+        digest = (ibis.literal(self.config.salt + ":") + customers.id.cast("string")).hexdigest(
+            "md5"
+        )
+        bucket = (ibis.literal("0x") + digest.substr(0, 8)).cast("int64") % 10_000
+        low = round(self.config.from_percent * 100)
+        high = round(self.config.below_percent * 100)
+        return (bucket >= low) & (bucket < high)
+
+    def sentence(self) -> str:
+        """Such as "falls between 0 % and 50 % of the split “june”"."""
+        return _("falls between %(low)s %% and %(high)s %% of the split “%(salt)s”") % {
+            "low": self.config.from_percent,
+            "high": self.config.below_percent,
+            "salt": self.config.salt,
+        }

@@ -1,0 +1,63 @@
+"""What conditions over happenings share: windows, bounds, and set membership."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import ibis
+import ibis.expr.types as ir
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from pydantic import Field, StrictInt
+
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.tables import Tables
+
+Days = Annotated[StrictInt, Field(ge=1, le=3660)]
+
+
+class Window(Config):
+    """How far back to look: the last so many times 24 hours, or all that is known."""
+
+    days: Days | None = Field(default=None, title="Days", description="Empty for all time.")
+
+
+def within(tables: Tables, happenings: ir.Table, days: int | None) -> ir.Table:
+    """The rows of the last so many days; the window's first moment belongs to it."""
+    if days is None:
+        return happenings
+    return happenings.filter(happenings.occurred_at >= moment(tables, days))
+
+
+def moment(tables: Tables, days: int) -> ir.TimestampScalar:
+    """The moment that many times 24 hours before ``as_of``."""
+    return ibis.literal(tables.as_of - timedelta(days=days), type="timestamp('UTC', 6)")
+
+
+def among(customers: ir.Table, customer_ids: ir.Column) -> ir.BooleanValue:
+    """Whether a customer's id is in a column of another table."""
+    # A null among the ids would make "not in" unknown for everybody.
+    return customers.id.isin(customer_ids.as_table().drop_null()[customer_ids.get_name()])
+
+
+def window_words(days: int | None) -> str:
+    """The window in words, with a leading blank; nothing for all time."""
+    if days is None:
+        return ""
+    return " " + ngettext("in the last %(days)s day", "in the last %(days)s days", days) % {
+        "days": days
+    }
+
+
+def times_words(count: int) -> str:
+    """So many times, in words."""
+    return ngettext("%(count)s time", "%(count)s times", count) % {"count": count}
+
+
+def bounds_words(at_least: object, at_most: object) -> str:
+    """One or two bounds in words."""
+    words = {"at_least": at_least, "at_most": at_most}
+    if at_most is None:
+        return _("at least %(at_least)s") % words
+    if at_least is None:
+        return _("at most %(at_most)s") % words
+    return _("at least %(at_least)s and at most %(at_most)s") % words

@@ -1,0 +1,43 @@
+"""Why a customer is in a segment or isn't."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lifecycle_engine.segments.models import Segment
+from lifecycle_engine.segments.rules import Group, Leaf, rule_explain, rule_parse
+from lifecycle_engine.warehouse.session import warehouse_session
+
+
+def segment_explain(*, segment: Segment, customer_id: int, at: datetime) -> dict[str, Any]:
+    """The rule's tree with ``holds`` at every node, for one customer as of ``at``.
+
+    A condition is ``{"condition", "sentence", "path", "holds"}``, a group
+    ``{"group", "holds", "children"}``. Where the rule is not finished nothing holds.
+
+    Raises:
+        RuleError: the stored rule can't be read.
+        RuleEvaluationError: it can't be evaluated.
+    """
+    rule = rule_parse(segment.rule)
+    with warehouse_session(as_of=at) as tables:
+        outcomes = rule_explain(rule, tables, customer_id=customer_id)
+    if rule.root is None:
+        return {"group": "all", "holds": False, "children": []}
+    tree = _explained(rule.root, outcomes)
+    # An unknown customer, and anybody where a group is empty, is not selected.
+    return tree if rule.finished and outcomes else tree | {"holds": False}
+
+
+def _explained(node: Group | Leaf, outcomes: Mapping[str, bool]) -> dict[str, Any]:
+    if isinstance(node, Leaf):
+        return {
+            "condition": node.condition.key,
+            "sentence": node.condition.sentence(),
+            "path": node.path,
+            "holds": outcomes.get(node.path, False),
+        }
+    children = [_explained(child, outcomes) for child in node.children]
+    held = [child["holds"] for child in children]
+    holds = {"all": all(held), "any": any(held), "none": not any(held)}[node.kind]
+    return {"group": node.kind, "holds": holds, "children": children}

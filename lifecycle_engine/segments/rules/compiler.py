@@ -1,0 +1,148 @@
+"""From a rule to one Ibis expression: selecting an audience, and explaining one customer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from ibis.common.exceptions import IbisError
+
+from lifecycle_engine.sdk.errors import SdkError
+from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.segments.rules.tree import Group, Leaf, Rule
+
+_SCHEMA = pa.schema([pa.field("customer_id", pa.int64())])
+_BY_CUSTOMER = ("events", "orders", "order_lines")
+
+
+class RuleEvaluationError(Exception):
+    """A rule could not be evaluated: that is neither true nor false for anybody."""
+
+
+def rule_select(
+    rule: Rule, tables: Tables, *, customer_ids: Sequence[int] | None = None
+) -> pa.Table:
+    """The customers for whom the rule holds as of ``tables.as_of``.
+
+    Args:
+        rule: what ``rule_parse`` gave; one that is not finished selects nobody.
+        tables: where to look.
+        customer_ids: look at these only; the events of others are then not even read.
+
+    Returns:
+        One column, ``customer_id``, int64, in no particular order.
+
+    Raises:
+        RuleEvaluationError: a condition can't be compiled or the query fails.
+    """
+    if rule.root is None or not rule.finished:
+        return _SCHEMA.empty_table()
+    seen = tables if customer_ids is None else _TablesOf(tables, _ids(customer_ids))
+    chosen = _evaluated("rule", lambda: seen.execute(_selection(rule.root, seen)))
+    return chosen.cast(_SCHEMA)
+
+
+def rule_explain(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, bool]:
+    """Whether each condition holds for one customer, by the condition's path.
+
+    Empty when the customer is unknown to the warehouse or the rule has no condition.
+
+    Raises:
+        RuleEvaluationError: a condition can't be compiled or the query fails.
+    """
+    if not rule.leaves:
+        return {}
+    seen = _TablesOf(tables, _ids([customer_id]))
+    columns = {f"leaf_{i}": _leaf(leaf, seen) for i, leaf in enumerate(rule.leaves)}
+    rows = _evaluated("rule", lambda: seen.execute(seen.customers.select(**columns))).to_pylist()
+    if not rows:
+        return {}
+    return {leaf.path: rows[0][f"leaf_{i}"] for i, leaf in enumerate(rule.leaves)}
+
+
+def _selection(root: Group | Leaf | None, tables: Tables) -> ir.Table:
+    customers = tables.customers
+    return customers.filter(_node(root, tables)).select(customer_id=customers.id)
+
+
+def _node(node: Group | Leaf | None, tables: Tables) -> ir.BooleanValue:
+    if isinstance(node, Leaf):
+        return _leaf(node, tables)
+    assert node is not None  # noqa: S101 - rule_select has returned for the empty rule
+    children = [_node(child, tables) for child in node.children]
+    if node.kind == "all":
+        return reduce(and_, children)
+    either = reduce(or_, children)
+    return ~either if node.kind == "none" else either
+
+
+def _leaf(leaf: Leaf, tables: Tables) -> ir.BooleanValue:
+    """The condition's expression, never null: a null that met a NOT would stay null."""
+    expression = _evaluated(leaf.path, lambda: leaf.condition.expression(tables, tables.customers))
+    return expression.fill_null(False)
+
+
+def _evaluated(path: str, work: Callable[[], Any]) -> Any:
+    """Run what plugins and the query engine do, and give their failures one type."""
+    try:
+        return work()
+    except (IbisError, duckdb.Error, pa.ArrowException, SdkError) as error:
+        raise RuleEvaluationError(f"{path}: {error}") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RuleEvaluationError(f"{path}: {type(error).__name__}: {error}") from error
+
+
+def _ids(customer_ids: Sequence[int]) -> ir.Table:
+    rows = pa.table({"customer_id": pa.array(sorted(set(customer_ids)), pa.int64())})
+    return ibis.memtable(rows)
+
+
+class _TablesOf:
+    """The tables, of which those with one row per happening hold some customers' rows only."""
+
+    def __init__(self, tables: Tables, ids: ir.Table) -> None:
+        self._tables = tables
+        self._ids = ids
+
+    def __getitem__(self, name: str) -> ir.Table:
+        table = self._tables[name]
+        if name == "customers":
+            return table.semi_join(self._ids, table.id == self._ids.customer_id)
+        return table.semi_join(self._ids, "customer_id") if name in _BY_CUSTOMER else table
+
+    @property
+    def customers(self) -> ir.Table:
+        return self["customers"]
+
+    @property
+    def products(self) -> ir.Table:
+        return self["products"]
+
+    @property
+    def events(self) -> ir.Table:
+        return self["events"]
+
+    @property
+    def orders(self) -> ir.Table:
+        return self["orders"]
+
+    @property
+    def order_lines(self) -> ir.Table:
+        return self["order_lines"]
+
+    @property
+    def as_of(self) -> datetime:
+        return self._tables.as_of
+
+    def window(self, start: datetime, end: datetime) -> Tables:
+        return _TablesOf(self._tables.window(start, end), self._ids)
+
+    def execute(self, expression: ir.Expr) -> pa.Table:
+        return self._tables.execute(expression)

@@ -1,0 +1,2 @@
+-- No row: the stages may be computed again in the same transaction.
+DROP TABLE stage_now

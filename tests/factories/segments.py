@@ -1,0 +1,128 @@
+"""Segments, and tables held in memory for rules to run on."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import factory
+import pyarrow as pa
+
+from lifecycle_engine.segments.models import Membership, Segment
+from lifecycle_engine.segments.tables import CONSENTS, MEMBERSHIPS, STAGES
+from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
+from lifecycle_engine.warehouse.schemas import CUSTOMERS, EVENTS, ORDER_LINES, ORDERS, PRODUCTS
+
+NOW = datetime(2017, 12, 1, tzinfo=UTC)
+
+SCHEMAS = {
+    "customers": CUSTOMERS,
+    "products": PRODUCTS,
+    "events": EVENTS,
+    "orders": ORDERS,
+    "order_lines": ORDER_LINES,
+    "memberships": MEMBERSHIPS,
+    "stages": STAGES,
+    "consents": CONSENTS,
+}
+
+
+class SegmentFactory(factory.django.DjangoModelFactory):
+    """A live segment of everybody in Germany, not computed yet."""
+
+    class Meta:
+        model = Segment
+
+    key = factory.Sequence(lambda n: f"segment-{n}")
+    name = factory.LazyAttribute(lambda segment: segment.key.title())
+    rule = factory.LazyFunction(lambda: country_rule("DE"))
+
+
+class MembershipFactory(factory.django.DjangoModelFactory):
+    """A customer in a segment since "now"."""
+
+    class Meta:
+        model = Membership
+
+    segment = factory.SubFactory(SegmentFactory)
+    joined_at = NOW
+
+
+def rule(*conditions: dict[str, Any], group: str = "all") -> dict[str, Any]:
+    """A rule's document of one group."""
+    return {"version": 1, "rule": {group: list(conditions)}}
+
+
+def country_rule(country: str) -> dict[str, Any]:
+    """A rule that holds for the customers of a country."""
+    return rule({"condition": "attribute", "field": "country", "operator": "is", "value": country})
+
+
+def ago(days: float) -> datetime:
+    """So many times 24 hours before "now"."""
+    return NOW - timedelta(days=days)
+
+
+class MemoryTables:
+    """The warehouse's tables over given rows; columns that a row leaves out are null."""
+
+    def __init__(self, engine: DuckDBEngine, **rows: list[dict[str, Any]]) -> None:
+        self.as_of = NOW
+        self._engine = engine
+        self._tables = {
+            name: engine.live_table(name, pa.Table.from_pylist(rows.get(name, []), schema=schema))
+            for name, schema in SCHEMAS.items()
+        }
+
+    def __getitem__(self, name):
+        table = self._tables[name]
+        return table.filter(table.occurred_at < self.as_of) if "occurred_at" in table else table
+
+    def __getattr__(self, name):
+        return self[name]
+
+    def execute(self, expression):
+        return self._engine.execute(expression)
+
+
+def customer_row(customer_id: int, **columns: Any) -> dict[str, Any]:
+    """A row of the customers table; ``attributes`` as a dictionary."""
+    attributes = json.dumps(columns.pop("attributes", {}))
+    return {
+        "id": customer_id,
+        "external_id": f"c{customer_id}",
+        "created_at": ago(300),
+        "attributes": attributes,
+        **columns,
+    }
+
+
+def event_row(customer_id: int, name: str, days: float, **properties: Any) -> dict[str, Any]:
+    """A row of the events table."""
+    return {
+        "id": f"{customer_id}-{name}-{days}",
+        "customer_id": customer_id,
+        "name": name,
+        "occurred_at": ago(days),
+        "properties": json.dumps(properties),
+    }
+
+
+def order_row(customer_id: int, days: float, value: float = 10.0) -> dict[str, Any]:
+    """A row of the orders table."""
+    return {
+        "event_id": f"{customer_id}-{days}-{value}",
+        "customer_id": customer_id,
+        "occurred_at": ago(days),
+        "value": value,
+    }
+
+
+def line_row(customer_id: int, days: float, department: str, order: str = "") -> dict[str, Any]:
+    """A row of the order lines table."""
+    return {
+        "event_id": order or f"{customer_id}-{days}",
+        "customer_id": customer_id,
+        "occurred_at": ago(days),
+        "department": department,
+        "category": department.title(),
+    }
