@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -24,7 +25,7 @@ def catalogue_load(dataset: Dataset, bar: Bar) -> None:
     """Put the products into the catalogue."""
     total, done = dataset.product_count(), 0
     for piece in dataset.products():
-        _none_rejected(products_upsert(rows=[ProductRow(**_filled(row)) for row in piece]).rejected)
+        _none_rejected(products_upsert(rows=[_product(row) for row in piece]).rejected)
         done += len(piece)
         bar.to(done, total)
     bar.figures.update(rows=done)
@@ -67,8 +68,9 @@ def _consents_load(consents: Sequence[dict[str, Any]]) -> None:
     _none_rejected(consents_record(rows=rows).rejected)
 
 
-def _filled(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "currency": "USD"}
+def _product(row: dict[str, Any]) -> ProductRow:
+    price = None if row["price"] is None else Decimal(f"{row['price']:.2f}")
+    return ProductRow(**{**row, "price": price, "currency": "USD"})
 
 
 def _none_rejected(rejected: Sequence[object]) -> None:

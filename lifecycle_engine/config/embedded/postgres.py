@@ -19,6 +19,9 @@ with warnings.catch_warnings():
 
 DATABASE = "lifecycle"
 
+#: Bulk loads would otherwise force a checkpoint every few seconds. Durability stays as it is.
+_PARAMETERS = {"max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+
 _locks: dict[Path, IO[str]] = {}
 
 
@@ -45,6 +48,9 @@ def _database_ensure(admin_url: str) -> None:
     with psycopg.connect(admin_url, autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if known.fetchone() is None:
+            for name, value in _PARAMETERS.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            connection.execute("SELECT pg_reload_conf()")
             connection.execute(f'CREATE DATABASE "{DATABASE}"')
 
 
