@@ -3,7 +3,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from lifecycle_engine.config.health import healthz, readyz
+from lifecycle_engine.config.schema import SchemaView
+
 urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("api/v1/schema/", SchemaView.as_view(), name="schema"),
+    path("api/v1/customers/", include("lifecycle_engine.customers.urls")),
+    path("api/v1/", include("lifecycle_engine.events.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),  # The language switch.
     path("api/v1/", include("lifecycle_engine.segments.urls")),

@@ -6,28 +6,43 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from lifecycle_engine.core.models import ApiKey, Scope
 
+#: Shorter than the column: the name is part of the source of the key's events.
+NAME_LIMIT = 90
+
 _USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class ApiKeyError(ValueError):
+    """An API key can't be made as asked."""
 
 
 def api_key_create(*, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
     """Make a key with 256 random bits; returns its record and the key itself, to be shown once.
 
     Raises:
-        ValueError: a scope doesn't exist; the message names it.
+        ApiKeyError: the name or a scope is wrong; the message names it.
     """
+    if not 0 < len(name) <= NAME_LIMIT or not name.isprintable():
+        raise ApiKeyError(f"name wants 1 to {NAME_LIMIT} printable characters, got {name!r}")
     unknown = [scope for scope in scopes if scope not in Scope.values]
     if unknown or not scopes:
-        raise ValueError(f"unknown scope {unknown!r}; there is: {', '.join(Scope.values)}")
+        problem = f"unknown scope {unknown[0]!r}" if unknown else "no scope is given"
+        raise ApiKeyError(f"{problem}; there is: {', '.join(Scope.values)}")
     prefix, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
-    record = ApiKey.objects.create(
-        name=name, prefix=prefix, digest=_digest(secret), scopes=sorted(set(scopes))
-    )
+    try:
+        with transaction.atomic():
+            record = ApiKey.objects.create(
+                name=name, prefix=prefix, digest=_digest(secret), scopes=sorted(set(scopes))
+            )
+    except IntegrityError:
+        raise ApiKeyError(f"name {name!r} is taken") from None
     return record, f"le_{prefix}_{secret}"
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.customers.models import Customer
 
@@ -35,3 +37,11 @@ def profiling_objectors(*, at: datetime) -> set[int]:
     return {
         customer_id for (customer_id,) in sql_rows("customers", "profiling_objectors", {"at": at})
     }
+
+
+def customers_list(*, email: str | None = None) -> QuerySet[Customer]:
+    """All customers, or those with the e-mail address."""
+    customers = Customer.objects.all()
+    if email is None:
+        return customers
+    return customers.none() if "\0" in email else customers.filter(email=email)
