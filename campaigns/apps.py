@@ -1,7 +1,12 @@
 """App registration."""
 
+import importlib
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+#: Loaded when the app is ready, so that what they hold registers.
+_EXTENSIONS = ("campaigns.actions.coupon", "campaigns.actions.message", "campaigns.actions.exit")
 
 
 class CampaignsConfig(AppConfig):
@@ -10,3 +15,9 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
     label = "campaigns"
     verbose_name = _("Campaigns")
+
+    def ready(self) -> None:
+        """Register the built-in actions and the tables for the warehouse."""
+        for module in _EXTENSIONS:
+            importlib.import_module(module)
+        importlib.import_module("campaigns.tables").tables_register()

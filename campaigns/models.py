@@ -45,7 +45,10 @@ class Campaign(models.Model):
 
 
 class CampaignVersion(models.Model):
-    """A campaign as it was published; never changed afterwards."""
+    """A campaign as it was published; never changed afterwards.
+
+    ``published_at`` is business time, as the schedule is.
+    """
 
     campaign = models.ForeignKey(
         Campaign, models.PROTECT, related_name="versions", verbose_name=_("campaign")
@@ -57,7 +60,11 @@ class CampaignVersion(models.Model):
     trigger = models.JSONField(_("trigger"))
     journey = models.JSONField(_("journey"))
     policy = models.JSONField(_("policy"))
-    published_at = models.DateTimeField(_("published"), db_default=Now())
+    approved_size = models.PositiveIntegerField(
+        _("approved audience"),
+        help_text=_("How large the audience was when this version was published."),
+    )
+    published_at = models.DateTimeField(_("published"))
 
     class Meta:
         verbose_name = _("campaign version")
@@ -131,7 +138,13 @@ class Enrolment(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.ACTIVE)
     step = models.CharField(_("step"), max_length=60, blank=True)
     due_at = models.DateTimeField(_("due"))
-    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    lease_until = models.DateTimeField(
+        _("not before"),
+        null=True,
+        blank=True,
+        help_text=_("After a passing failure: nobody tries again before this."),
+    )
+    attempts = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
     context = models.JSONField(_("context"), default=dict)
     error = models.TextField(_("error"), blank=True)
 
@@ -142,7 +155,10 @@ class Enrolment(models.Model):
             models.UniqueConstraint(fields=["occurrence", "customer"], name="enrolment_unique")
         ]
         indexes = [
-            models.Index(fields=["due_at"], name="enrolment_due", condition=Q(state="active"))
+            models.Index(
+                fields=["due_at", "id"], name="enrolment_due", condition=Q(state="active")
+            ),
+            models.Index(fields=["occurrence"], name="enrolment_open", condition=Q(state="active")),
         ]
 
     def __str__(self) -> str:
@@ -167,9 +183,13 @@ class Outcome(models.TextChoices):
 class Decision(models.Model):
     """One entry of the decision ledger; also "nothing was done" is an entry.
 
-    ``probability`` is the chance with which this very choice was made, and ``alternatives`` holds
-    the chance of each choice there was: without them no later reader could tell what the campaign
-    caused.
+    ``probability`` is the chance with which this very choice was made, given the random choices
+    made for this enrolment before it, and ``alternatives`` holds the chance of each choice there
+    was: without them no later reader could tell what the campaign caused. So the first step of a
+    treated customer has 0.9 (with a holdout of 0.1) and the later ones 1; the product over the
+    steps is the chance of the whole path. Gates involve no chance and don't change it. A deferral
+    is an entry of its own, at the chance of the decision that it puts off, and is left out of the
+    product.
     """
 
     enrolment = models.ForeignKey(
@@ -190,20 +210,32 @@ class Decision(models.Model):
     )
     reference = models.CharField(
         _("reference"),
-        max_length=100,
+        max_length=200,
         blank=True,
         help_text=_("The coupon or message that came of it."),
     )
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
     decided_at = models.DateTimeField(_("decided"))
 
     class Meta:
         verbose_name = _("decision")
         verbose_name_plural = _("decisions")
         constraints = [
-            models.UniqueConstraint(fields=["enrolment", "step"], name="decision_once"),
+            models.UniqueConstraint(
+                fields=["enrolment", "step"],
+                name="decision_once",
+                condition=~Q(outcome="deferred"),
+            ),
             models.CheckConstraint(
                 condition=Q(probability__gt=0) & Q(probability__lte=1),
                 name="decision_probability_range",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["customer", "decided_at"],
+                name="decision_acted",
+                condition=Q(outcome="acted"),
             ),
         ]
 
