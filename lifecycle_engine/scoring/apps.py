@@ -1,5 +1,7 @@
 """App registration."""
 
+import importlib
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -10,3 +12,9 @@ class ScoringConfig(AppConfig):
     name = "lifecycle_engine.scoring"
     label = "scoring"
     verbose_name = _("Scoring")
+
+    def ready(self) -> None:
+        """Register conditions, tables and profile sections; they need the apps to be loaded."""
+        importlib.import_module("lifecycle_engine.scoring.conditions")
+        importlib.import_module("lifecycle_engine.scoring.tables").tables_register()
+        importlib.import_module("lifecycle_engine.scoring.profile").sections_register()

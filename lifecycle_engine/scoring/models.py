@@ -66,12 +66,20 @@ class ModelVersion(models.Model):
     artefact = models.CharField(_("artefact"), max_length=200)
     sha256 = models.CharField(_("SHA-256"), max_length=64)
     plugin_version = models.CharField(_("plugin version"), max_length=20)
+    fingerprint = models.CharField(
+        _("fingerprint"),
+        max_length=64,
+        help_text=_("Equal when scorer, configuration, plugin version and data are equal."),
+    )
 
     class Meta:
         verbose_name = _("model version")
         verbose_name_plural = _("model versions")
         constraints = [
             models.UniqueConstraint(fields=["scorer_key", "number"], name="model_version_unique"),
+            models.UniqueConstraint(
+                fields=["scorer_key", "fingerprint"], name="model_fingerprint_unique"
+            ),
             models.UniqueConstraint(
                 fields=["scorer_key"],
                 condition=Q(state="champion"),

@@ -1,6 +1,6 @@
 """Scorers: models that give every customer a number, or a ranking of products.
 
-The author declares features and a label and writes ``fit`` and ``predict`` in scikit-learn's habit.
+The author declares features and an outcome and writes ``fit`` and ``predict`` as in scikit-learn.
 The engine builds point-in-time training sets, holds the newest window back, sets the baseline
 beside the model, stores the artefact, scores in bulk and writes the results.
 """
@@ -105,8 +105,13 @@ class Scorer(BaseScorer):
     features: ClassVar[tuple[str, ...]] = ()
     #: Names of the columns that ``own_features`` adds.
     own_feature_names: ClassVar[tuple[str, ...]] = ()
-    #: The target of a customer of whom ``label`` has no row.
-    label_missing: ClassVar[float] = 0.0
+    #: The target of a customer of whom ``outcome`` has no row.
+    outcome_missing: ClassVar[float] = 0.0
+    #: How many cut-off dates to learn from, as far as history reaches, and the days between them.
+    cutoff_count: ClassVar[int] = 8
+    cutoff_step_days: ClassVar[int] = 15
+    #: Fewer training rows than this teach nothing: training is refused.
+    rows_min: ClassVar[int] = 100
 
     @classmethod
     def feature_names(cls) -> tuple[str, ...]:
@@ -130,7 +135,7 @@ class Scorer(BaseScorer):
         del tables
         return None
 
-    def label(self, tables: Tables) -> ir.Table:
+    def outcome(self, tables: Tables) -> ir.Table:
         """What came true, as a table of ``customer_id`` and ``target``.
 
         Args:

@@ -1,0 +1,196 @@
+"""Fitted models in storage: safe formats only, checked before any parser sees them.
+
+An artefact is one uncompressed ZIP of ``params.json``, ``arrays.npz`` and one
+``estimators/<name>.skops`` per scikit-learn estimator. Nothing in it is ever unpickled, and what is
+loaded as what follows from its place, not from what it claims to be.
+"""
+
+import hashlib
+import hmac
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+import skops.io
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from lifecycle_engine.scoring.errors import ArtefactError
+from lifecycle_engine.sdk.scorers import ModelState
+
+#: Types that skops does not trust by itself and that hold nothing but numbers.
+ALLOWED_TYPES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+
+#: No honest model of ours is larger.
+MAX_BYTES = 1 << 30
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_ESTIMATOR = re.compile(r"estimators/([a-z][a-z0-9_]{0,60})\.skops")
+_SKOPS_MEMBER = re.compile(r"schema\.json|\d{1,20}\.npy")
+_ARRAY_MEMBER = re.compile(r"([a-z][a-z0-9_]{0,60})\.npy")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """Where a model is stored, and the SHA-256 of exactly those bytes."""
+
+    path: str
+    sha256: str
+
+
+def artefact_save(*, folder: str, state: ModelState) -> Artefact:
+    """Store a fitted model under the digest of its content.
+
+    Raises:
+        ArtefactError: the state holds what no safe format can hold; nothing is stored.
+    """
+    content = _pack(state)
+    digest = hashlib.sha256(content).hexdigest()
+    path = default_storage.save(f"{folder}/{digest}.zip", ContentFile(content))
+    return Artefact(path=path, sha256=digest)
+
+
+def artefact_load(*, path: str, sha256: str) -> ModelState:
+    """Read a fitted model back.
+
+    Raises:
+        ArtefactError: the file is missing or too large, is not the one that was stored, or holds
+            anything besides what ``artefact_save`` writes.
+    """
+    content = _read(path)
+    if not hmac.compare_digest(hashlib.sha256(content).hexdigest(), sha256):
+        raise ArtefactError(f"Artefact {path!r} does not have the recorded SHA-256 {sha256}")
+    return _unpack(content, path)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with default_storage.open(path, "rb") as file:
+            content: bytes = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ArtefactError(f"Artefact {path!r} is missing") from None
+    if len(content) > MAX_BYTES:
+        raise ArtefactError(f"Artefact {path!r} is larger than {MAX_BYTES} bytes")
+    return content
+
+
+def _pack(state: ModelState) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        try:
+            archive.writestr("params.json", json.dumps(state.params, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise ArtefactError(f"Model params are not JSON: {error}") from None
+        archive.writestr("arrays.npz", _pack_arrays(state))
+        for name, estimator in state.estimators.items():
+            archive.writestr(f"estimators/{_named(name)}.skops", _pack_estimator(name, estimator))
+    return buffer.getvalue()
+
+
+def _named(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ArtefactError(f"Model part {name!r} is not named like 'hidden_1'")
+    return name
+
+
+def _pack_arrays(state: ModelState) -> bytes:
+    for name, array in state.arrays.items():
+        if _named(name) and array.dtype.hasobject:
+            raise ArtefactError(f"Model array {name!r} holds Python objects, not numbers")
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **dict(state.arrays))
+    return buffer.getvalue()
+
+
+def _pack_estimator(name: str, estimator: object) -> bytes:
+    content: bytes = skops.io.dumps(estimator)
+    # Refused now rather than on the day it is to be loaded.
+    _check_types(f"estimator {name!r}", content)
+    return content
+
+
+def _unpack(content: bytes, path: str) -> ModelState:
+    with _archive(content, path) as archive:
+        names = {info.filename for info in archive.infolist()}
+        estimators = {name: match[1] for name in names if (match := _ESTIMATOR.fullmatch(name))}
+        strays = names - {"params.json", "arrays.npz"} - set(estimators)
+        if strays or not {"params.json", "arrays.npz"} <= names:
+            raise ArtefactError(f"Artefact {path!r} is not a model; it holds {sorted(names)}")
+        return ModelState(
+            params=json.loads(archive.read("params.json")),
+            arrays=_unpack_arrays(archive.read("arrays.npz"), path),
+            estimators={
+                part: _unpack_estimator(archive.read(name), f"{path}:{name}")
+                for name, part in sorted(estimators.items())
+            },
+        )
+
+
+def _archive(content: bytes, path: str) -> zipfile.ZipFile:
+    """The ZIP in ``content``: uncompressed (so no bomb), every name once."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except zipfile.BadZipFile:
+        raise ArtefactError(f"Artefact {path!r} is not a ZIP file") from None
+    members = archive.infolist()
+    if any(info.compress_type != zipfile.ZIP_STORED for info in members):
+        raise ArtefactError(f"Artefact {path!r} has compressed members")
+    if len({info.filename for info in members}) != len(members):
+        raise ArtefactError(f"Artefact {path!r} has two members of one name")
+    return archive
+
+
+def _unpack_arrays(content: bytes, path: str) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    with _archive(content, f"{path}:arrays.npz") as archive:
+        for info in archive.infolist():
+            match = _ARRAY_MEMBER.fullmatch(info.filename)
+            if match is None:
+                raise ArtefactError(f"Artefact {path!r} has a stray array {info.filename!r}")
+            with archive.open(info) as file:
+                _check_array(file, info.file_size, f"{path}:{info.filename}")
+            with archive.open(info) as file:
+                arrays[match[1]] = npy_format.read_array(file, allow_pickle=False)
+    return arrays
+
+
+def _check_array(file: IO[bytes], size: int, path: str) -> None:
+    """Refuse objects, and a header that promises more numbers than the file has."""
+    try:
+        version = npy_format.read_magic(file)
+        read = {
+            (1, 0): npy_format.read_array_header_1_0,
+            (2, 0): npy_format.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read(file)
+    except (ValueError, KeyError) as error:
+        raise ArtefactError(f"Artefact {path!r} is not an array: {error}") from None
+    count = 1
+    for length in shape:  # Not numpy's product, which would overflow without a word.
+        count *= length
+    if dtype.hasobject or count * dtype.itemsize != size - file.tell():
+        raise ArtefactError(f"Artefact {path!r} is no array of {shape} {dtype}")
+
+
+def _unpack_estimator(content: bytes, path: str) -> object:
+    with _archive(content, path) as archive:
+        for info in archive.infolist():
+            if not _SKOPS_MEMBER.fullmatch(info.filename):
+                raise ArtefactError(f"Artefact {path!r} has a stray member {info.filename!r}")
+            if info.filename.endswith(".npy"):
+                with archive.open(info) as file:
+                    _check_array(file, info.file_size, f"{path}:{info.filename}")
+    _check_types(path, content)
+    return skops.io.loads(content, trusted=list(ALLOWED_TYPES))
+
+
+def _check_types(subject: str, content: bytes) -> None:
+    foreign = set(skops.io.get_untrusted_types(data=content)) - set(ALLOWED_TYPES)
+    if foreign:
+        raise ArtefactError(f"Model {subject} holds types that are not allowed: {sorted(foreign)}")

@@ -1,0 +1,117 @@
+"""Conditions of the rule language that read scores."""
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+import ibis.expr.types as ir
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from pydantic import AfterValidator, Field
+
+from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.scorers import scorers
+from lifecycle_engine.sdk.tables import Tables
+
+
+class Operator(StrEnum):
+    """How a score is compared."""
+
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+
+
+def _known(key: str) -> str:
+    if key not in scorers:
+        raise ValueError(f"no scorer {key!r}; there is: {', '.join(scorers.keys()) or 'none'}")
+    return key
+
+
+class ScoreValueConfig(Config):
+    """Which score is compared with what."""
+
+    scorer: Annotated[str, AfterValidator(_known)]
+    operator: Operator
+    value: float = Field(allow_inf_nan=False)
+
+
+class ScorePercentileConfig(Config):
+    """Which score's place among all customers is compared with what."""
+
+    scorer: Annotated[str, AfterValidator(_known)]
+    operator: Operator
+    percentile: float = Field(ge=0, le=100)
+
+
+@conditions.register
+class ScoreValue(Condition[ScoreValueConfig]):
+    """The customer has a score, and it is at least or at most a value."""
+
+    key: ClassVar[str] = "score.value"
+    label: ClassVar[Any] = gettext_lazy("Score")
+    Config: ClassVar[type[Config]] = ScoreValueConfig
+
+    def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
+        """Whether the score is there and compares."""
+        config = self.config
+        return _score_holds(
+            tables, customers, config.scorer, "value", config.operator, config.value
+        )
+
+    def sentence(self) -> str:
+        """The condition in words."""
+        words = {
+            Operator.AT_LEAST: _("has a %(score)s of at least %(value)g"),
+            Operator.AT_MOST: _("has a %(score)s of at most %(value)g"),
+        }[self.config.operator]
+        return words % {"score": _score_name(self.config.scorer), "value": self.config.value}
+
+
+@conditions.register
+class ScorePercentile(Condition[ScorePercentileConfig]):
+    """The customer has a score, and its percentile is at least or at most so much."""
+
+    key: ClassVar[str] = "score.percentile"
+    label: ClassVar[Any] = gettext_lazy("Score percentile")
+    Config: ClassVar[type[Config]] = ScorePercentileConfig
+
+    def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
+        """Whether the score is there and its percentile compares."""
+        config = self.config
+        return _score_holds(
+            tables, customers, config.scorer, "percentile", config.operator, config.percentile
+        )
+
+    def sentence(self) -> str:
+        """The condition in words."""
+        score, percentile = _score_name(self.config.scorer), self.config.percentile
+        if self.config.operator is Operator.AT_LEAST:
+            return _("is in the top %(share)g %% by %(score)s") % {
+                "share": 100 - percentile,
+                "score": score,
+            }
+        return _("is in the bottom %(share)g %% by %(score)s") % {
+            "share": percentile,
+            "score": score,
+        }
+
+
+def _score_holds(
+    tables: Tables,
+    customers: ir.Table,
+    scorer: str,
+    column: str,
+    operator: Operator,
+    bound: float,
+) -> ir.BooleanValue:
+    scores = tables["scores"]
+    number = scores[column]
+    compares = number >= bound if operator is Operator.AT_LEAST else number <= bound
+    held: ir.BooleanValue = customers.id.isin(
+        scores.filter(scores.scorer_key == scorer, compares).customer_id
+    )
+    return held
+
+
+def _score_name(scorer: str) -> str:
+    return str(scorers.get(scorer).label)

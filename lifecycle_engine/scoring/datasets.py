@@ -1,0 +1,245 @@
+"""Point-in-time data: features from before a cut-off date, outcomes from the window after it.
+
+The two come from different sessions of the warehouse, each limited to its side of the cut-off, so a
+scorer can't use as a feature what it is to predict.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lifecycle_engine.scoring.errors import LeakageError, ScorerOutputError
+from lifecycle_engine.sdk.scorers import Scorer
+from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.warehouse.features import features_frame
+from lifecycle_engine.warehouse.session import warehouse_session
+
+#: What scorers may read, with the column that holds the customer. Other tables know only the
+#: present: as features of the past they would tell the future.
+_CUSTOMER_COLUMN = {
+    "customers": "id",
+    "products": None,
+    "events": "customer_id",
+    "orders": "customer_id",
+    "order_lines": "customer_id",
+}
+
+
+class BoundedTables:
+    """Tables of the warehouse, held to a stretch of time and to customers who don't object."""
+
+    def __init__(
+        self, tables: Tables, *, excluded: Collection[int] = (), start: datetime | None = None
+    ) -> None:
+        self._tables = tables
+        self._excluded = excluded
+        self._start = start
+
+    @property
+    def as_of(self) -> datetime:
+        """The first moment that is not in the tables."""
+        return self._tables.as_of
+
+    @property
+    def customers(self) -> ir.Table:
+        """One row per customer."""
+        return self["customers"]
+
+    @property
+    def products(self) -> ir.Table:
+        """One row per product of the catalogue."""
+        return self["products"]
+
+    @property
+    def events(self) -> ir.Table:
+        """One row per event."""
+        return self["events"]
+
+    @property
+    def orders(self) -> ir.Table:
+        """One row per order."""
+        return self["orders"]
+
+    @property
+    def order_lines(self) -> ir.Table:
+        """One row per product of an order."""
+        return self["order_lines"]
+
+    def __getitem__(self, name: str) -> ir.Table:
+        """The table of that name.
+
+        Raises:
+            LeakageError: the table knows only the present.
+        """
+        if name not in _CUSTOMER_COLUMN:
+            raise LeakageError(
+                f"Scorers can't read table {name!r}: it knows only the present. "
+                f"There is: {', '.join(_CUSTOMER_COLUMN)}"
+            )
+        table, column = self._tables[name], _CUSTOMER_COLUMN[name]
+        if column is None or not self._excluded:
+            return table
+        objectors = ibis.memtable({column: sorted(self._excluded)}, schema={column: "int64"})
+        return table.anti_join(objectors, column)
+
+    def window(self, start: datetime, end: datetime) -> "BoundedTables":
+        """The same tables between two moments.
+
+        Raises:
+            LeakageError: the window reaches beyond these tables.
+        """
+        if end > self.as_of or (self._start is not None and start < self._start):
+            raise LeakageError(
+                f"A scorer asked for events from {start} to {end}, "
+                f"but may see only {self._start or 'the beginning'} to {self.as_of}"
+            )
+        return BoundedTables(self._tables.window(start, end), excluded=self._excluded, start=start)
+
+    def execute(self, expression: ir.Expr) -> pa.Table:
+        """Compute a table expression."""
+        return self._tables.execute(expression)
+
+
+@contextmanager
+def history(*, as_of: datetime, excluded: Collection[int]) -> Iterator[BoundedTables]:
+    """What happened before ``as_of``, without the customers who may not be looked at."""
+    with warehouse_session(as_of=as_of) as tables:
+        yield BoundedTables(tables, excluded=excluded)
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """Features with what came true. Both have the index (cutoff, customer_id)."""
+
+    frame: pd.DataFrame
+    target: "pd.Series[float]"
+
+
+def cutoffs(*, scorer: Scorer, until: datetime, first_event: datetime) -> list[datetime]:
+    """The cut-off dates whose label windows end at or before ``until``, newest first.
+
+    Those with less history before them than the label window is long are left out.
+    """
+    horizon = timedelta(days=scorer.horizon_days)
+    step = timedelta(days=scorer.cutoff_step_days)
+    newest = until - horizon
+    wanted = [newest - step * number for number in range(scorer.cutoff_count)]
+    return [cutoff for cutoff in wanted if cutoff - first_event >= horizon]
+
+
+def feature_frame(
+    scorer: Scorer, *, as_of: datetime, excluded: Collection[int] = ()
+) -> pd.DataFrame:
+    """The scorer's features of its population, as of a moment, by ascending customer id.
+
+    Raises:
+        ScorerOutputError: the scorer's own features lack a column or have a customer twice.
+    """
+    with history(as_of=as_of, excluded=excluded) as tables:
+        members = _population(scorer, tables)
+        library = _by_customer(
+            features_frame(names=scorer.features, as_of=as_of, tables=tables), members
+        )
+        own = scorer.own_features(tables)
+        if own is not None:
+            library = library.join(_by_customer(tables.execute(own), members))
+    missing = [name for name in scorer.feature_names() if name not in library.columns]
+    if missing:
+        raise ScorerOutputError(
+            f"Scorer {scorer.key} declares features it does not give: {missing}"
+        )
+    return library[list(scorer.feature_names())].astype(float)
+
+
+def outcomes(
+    scorer: Scorer, *, cutoff: datetime, customer_ids: NDArray[np.int64]
+) -> "pd.Series[float]":
+    """What came true of the customers in the window from the cut-off on.
+
+    Raises:
+        ScorerOutputError: the outcome is not one number per customer.
+    """
+    end = cutoff + timedelta(days=scorer.horizon_days)
+    with warehouse_session(as_of=end) as tables:
+        window = BoundedTables(tables.window(cutoff, end), start=cutoff)
+        found = window.execute(scorer.outcome(window)).to_pandas()
+    series = found.set_index("customer_id")["target"].astype(float)
+    if not series.index.is_unique or not np.isfinite(series.to_numpy()).all():
+        raise ScorerOutputError(f"Scorer {scorer.key}: the outcome is not one number per customer")
+    return series.reindex(customer_ids, fill_value=float(scorer.outcome_missing)).rename("target")
+
+
+def labelled_frame(scorer: Scorer, *, cutoff: datetime, excluded: Collection[int]) -> LabelledFrame:
+    """Features as of the cut-off beside what came true after it."""
+    frame = feature_frame(scorer, as_of=cutoff, excluded=excluded)
+    target = outcomes(scorer, cutoff=cutoff, customer_ids=frame.index.to_numpy())
+    frame.index = target.index = pd.MultiIndex.from_product(
+        [[cutoff], frame.index], names=["cutoff", "customer_id"]
+    )
+    return LabelledFrame(frame, target)
+
+
+def stacked(parts: Sequence[LabelledFrame]) -> LabelledFrame:
+    """Several cut-off dates one below another."""
+    return LabelledFrame(
+        pd.concat([part.frame for part in parts]), pd.concat([part.target for part in parts])
+    )
+
+
+def first_event(*, as_of: datetime) -> datetime | None:
+    """When the first order before ``as_of`` was placed; None without one."""
+    with warehouse_session(as_of=as_of) as tables:
+        found = tables.execute(tables.orders.aggregate(first=tables.orders.occurred_at.min()))
+    first: datetime | None = found.column("first")[0].as_py()
+    return first
+
+
+def data_figures(*, as_of: datetime) -> dict[str, str]:
+    """A few figures that change whenever the events before ``as_of`` do."""
+    with warehouse_session(as_of=as_of) as tables:
+        events, orders = tables.events, tables.orders
+        found = [
+            tables.execute(events.aggregate(rows=events.count(), last=events.received_at.max())),
+            tables.execute(orders.aggregate(orders=orders.count(), value=orders.value.sum())),
+        ]
+    return {name: str(value) for part in found for name, value in part.to_pylist()[0].items()}
+
+
+def _population(scorer: Scorer, tables: Tables) -> "pd.Index[int]":
+    found = tables.execute(scorer.population(tables)).column("customer_id").to_numpy()
+    return pd.Index(np.unique(found).astype(np.int64), name="customer_id")
+
+
+def _by_customer(table: pa.Table, members: "pd.Index[int]") -> pd.DataFrame:
+    frame = table.to_pandas().set_index("customer_id")
+    if not frame.index.is_unique:
+        raise ScorerOutputError("A feature has more than one row of a customer")
+    return frame.reindex(members)
+
+
+def buyers(tables: Tables) -> NDArray[np.int64]:
+    """Everybody who placed an order, ascending."""
+    found = tables.execute(tables.orders.select("customer_id").distinct())
+    return np.sort(found.column("customer_id").to_numpy()).astype(np.int64)
+
+
+def purchases(*, start: datetime, end: datetime, excluded: Collection[int]) -> dict[int, set[str]]:
+    """What each customer bought between two moments."""
+    with history(as_of=end, excluded=excluded) as tables:
+        lines = tables.window(start, end).order_lines
+        baskets = lines.group_by("customer_id").aggregate(skus=lines.sku.collect(distinct=True))
+        found = tables.execute(baskets.order_by("customer_id"))
+    return {
+        customer_id: set(skus)
+        for customer_id, skus in zip(
+            found.column("customer_id").to_pylist(), found.column("skus").to_pylist(), strict=True
+        )
+    }

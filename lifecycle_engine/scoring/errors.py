@@ -1,0 +1,41 @@
+"""What can go wrong in training, storing and scoring."""
+
+
+class ScoringError(Exception):
+    """The base of this app's errors."""
+
+
+class TrainingDataError(ScoringError):
+    """There is too little history to learn from; the message has the numbers."""
+
+
+class LeakageError(ScoringError):
+    """A scorer asked for what it can't have known at its cut-off date."""
+
+
+class ScorerOutputError(ScoringError):
+    """A scorer returned something else than it promised; nothing of its run is published."""
+
+
+class ModelMissingError(ScoringError):
+    """A scorer has no trained model to score with."""
+
+
+class ArtefactError(ScoringError):
+    """A stored model is not what was stored, or holds what a model must not hold."""
+
+
+class OutcomeWindowError(ScoringError):
+    """There is nothing to judge scores by: they are missing, or the window is not over."""
+
+
+class ScorerBusyError(ScoringError):
+    """The scorer is being trained or run by another worker."""
+
+
+class ScorerOffError(ScoringError):
+    """Staff have switched the scorer off."""
+
+
+class ScorerConfigError(ScoringError):
+    """The configuration that staff set for a scorer is wrong; the message names the field."""

@@ -1,0 +1,144 @@
+"""Judging published scores by what came true: the scores as staff saw them, not predicted again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.errors import OutcomeWindowError
+from lifecycle_engine.scoring.metrics import Comparison, comparisons, ranking_comparisons
+from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.selectors import scorer_restored
+from lifecycle_engine.scoring.training import PLACES, outputs_checked, ranking_checked
+from lifecycle_engine.sdk.scorers import RankingScorer, Scorer, scorers
+from lifecycle_engine.warehouse.session import warehouse_session
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good the scores published as of ``start`` were.
+
+    Attributes:
+        scorer_key: the scorer.
+        model_version_id: the model whose scores they were.
+        start: first moment of the outcome window.
+        end: first moment after it.
+        customers: how many customers were judged.
+        metrics: each metric beside the baseline's; the first is the one that decides.
+        total_ratio: predicted total by actual total, for amounts and probabilities.
+    """
+
+    scorer_key: str
+    model_version_id: int
+    start: datetime
+    end: datetime
+    customers: int
+    metrics: dict[str, Comparison]
+    total_ratio: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For model cards and reports."""
+        return {
+            "from": self.start.isoformat(),
+            "until": self.end.isoformat(),
+            "rows": self.customers,
+            "metrics": {name: metric.as_json() for name, metric in self.metrics.items()},
+            "total_ratio": self.total_ratio,
+        }
+
+
+def model_evaluate(*, scorer_key: str, as_of: datetime) -> Evaluation:
+    """Judge what the scorer published as of a moment by its ``horizon_days`` from there on.
+
+    The result is also kept in the model's card, under ``outcome``.
+
+    Raises:
+        OutcomeWindowError: nothing was published as of then, or nobody bought in the window.
+    """
+    found = _published(scorer_key, as_of)
+    version = ModelVersion.objects.get(pk=int(found["model_version_id"].iloc[0]))
+    scorer = scorer_restored(version=version)
+    if isinstance(scorer, RankingScorer):
+        evaluation = _judge_ranking(scorer, version, as_of, found)
+    else:
+        assert isinstance(scorer, Scorer)  # noqa: S101 - the registry knows no third.
+        evaluation = _judge_scores(scorer, version, as_of, found)
+    version.card["outcome"] = evaluation.as_json()
+    version.save(update_fields=["card"])
+    return evaluation
+
+
+def _published(scorer_key: str, as_of: datetime) -> pd.DataFrame:
+    ranking = issubclass(scorers.get(scorer_key), RankingScorer)
+    with warehouse_session(as_of=as_of) as tables:
+        rows = tables["recommendations" if ranking else "scores"]
+        chosen = rows.filter(
+            rows.scorer_key == scorer_key, rows.as_of == ibis.literal(as_of, rows.as_of.type())
+        )
+        order = ["customer_id", "rank"] if ranking else ["customer_id"]
+        found = tables.execute(chosen.order_by(order)).to_pandas()
+    if found.empty:
+        raise OutcomeWindowError(f"Scorer {scorer_key} published nothing as of {as_of}")
+    return found
+
+
+def _judge_scores(
+    scorer: Scorer, version: ModelVersion, as_of: datetime, found: pd.DataFrame
+) -> Evaluation:
+    end = as_of + timedelta(days=scorer.horizon_days)
+    published = found.set_index("customer_id")["value"]
+    frame = datasets.feature_frame(scorer, as_of=as_of).reindex(published.index)
+    target = datasets.outcomes(scorer, cutoff=as_of, customer_ids=published.index.to_numpy())
+    if target.nunique() < 2:
+        raise OutcomeWindowError(
+            f"Scorer {scorer.key}: all outcomes from {as_of} to {end} are {target.iloc[0]:g}"
+        )
+    return Evaluation(
+        scorer_key=scorer.key,
+        model_version_id=version.pk,
+        start=as_of,
+        end=end,
+        customers=len(target),
+        metrics=comparisons(
+            scorer.output,
+            target=target.to_numpy(),
+            model=published.to_numpy(),
+            baseline=outputs_checked(scorer, frame, scorer.baseline).to_numpy(),
+            rng=np.random.default_rng(version.pk),
+        ),
+        total_ratio=float(published.sum() / target.sum()),
+    )
+
+
+def _judge_ranking(
+    scorer: RankingScorer, version: ModelVersion, as_of: datetime, found: pd.DataFrame
+) -> Evaluation:
+    end = as_of + timedelta(days=scorer.horizon_days)
+    everything = datasets.purchases(start=as_of, end=end, excluded=())
+    known = found["customer_id"].unique()
+    bought = {
+        customer_id: everything[customer_id] for customer_id in known if customer_id in everything
+    }
+    if not bought:
+        raise OutcomeWindowError(f"Scorer {scorer.key}: nobody bought from {as_of} to {end}")
+    ids = np.fromiter(bought, dtype=np.int64)
+    with datasets.history(as_of=as_of, excluded=()) as tables:
+        baseline = ranking_checked(scorer, scorer.baseline(tables, customer_ids=ids, k=PLACES))
+    return Evaluation(
+        scorer_key=scorer.key,
+        model_version_id=version.pk,
+        start=as_of,
+        end=end,
+        customers=len(bought),
+        metrics=ranking_comparisons(
+            bought=bought,
+            model=found,
+            baseline=baseline,
+            k=PLACES,
+            rng=np.random.default_rng(version.pk),
+        ),
+    )

@@ -1,0 +1,120 @@
+"""What a scorer has to keep to, checked in one call."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.scorers import ModelState, Probability, Scorer
+
+#: Days between the cut-off dates of the generated training data.
+_STEP_DAYS = 15
+
+
+def check_scorer(
+    scorer_class: type[Scorer], *, config: Config | None = None, rows: int = 240, seed: int = 7
+) -> None:
+    """Check a tabular scorer on generated data.
+
+    Outputs have the frame's index, are numbers and within bounds; the input is left as it was;
+    equal seeds give equal models; nobody to score is accepted; a customer's output does not depend
+    on who else is in the batch, nor on their order; a model survives ``state`` and ``restore``.
+
+    Args:
+        scorer_class: the scorer.
+        config: its configuration; by default the one it has without any.
+        rows: customers per cut-off date in the generated data.
+        seed: seed of data and training.
+
+    Raises:
+        AssertionError: the scorer breaks a promise; the message says which.
+    """
+    scorer = _fitted(scorer_class, config, rows, seed)
+    frame = _features(scorer_class, rows, np.random.default_rng(seed + 1))
+    for method in ("predict", "baseline"):
+        _check_output(scorer, frame, method)
+        _check_batches(scorer, frame, method)
+    predicted = scorer.predict(frame)
+    again = _fitted(scorer_class, config, rows, seed).predict(frame)
+    assert np.array_equal(predicted, again), f"{scorer.key}: equal seeds give different models"
+    _check_state(scorer, frame, config)
+
+
+def training_data(
+    scorer_class: type[Scorer], *, cutoffs: int, rows: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, "pd.Series[float]"]:
+    """Generated features at several cut-off dates, with a target that depends on them."""
+    dates = pd.Timestamp("2020-01-01", tz="UTC") + pd.to_timedelta(
+        np.arange(cutoffs) * _STEP_DAYS, unit="D"
+    )
+    frame = pd.concat({date: _features(scorer_class, rows, rng) for date in dates})
+    frame.index.names = ["cutoff", "customer_id"]
+    signal = frame.rank(pct=True).fillna(0.5).mean(axis=1) + rng.normal(0, 0.1, len(frame))
+    if isinstance(scorer_class.output, Probability):
+        return frame, (signal > signal.median()).astype(float).rename("target")
+    return frame, (signal * 100).clip(lower=0).where(signal > 0.4, 0.0).rename("target")
+
+
+def _features(scorer_class: type[Scorer], rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Skewed positive numbers, every tenth of them missing."""
+    names = scorer_class.feature_names()
+    values = rng.lognormal(2.0, 1.0, (rows, len(names)))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    return pd.DataFrame(values, columns=list(names), index=pd.RangeIndex(rows, name="customer_id"))
+
+
+def _fitted(scorer_class: type[Scorer], config: Config | None, rows: int, seed: int) -> Scorer:
+    rng = np.random.default_rng(seed)
+    frame, target = training_data(scorer_class, cutoffs=4, rows=rows, rng=rng)
+    newest = frame.index.get_level_values("cutoff") == frame.index[-1][0]
+    scorer = scorer_class(config)
+    for x, y, validation in (
+        (frame[~newest], target[~newest], (frame[newest], target[newest])),
+        (frame, target, None),
+    ):
+        before = x.copy(), y.copy()
+        scorer.fit(x, y, validation=validation, rng=rng)
+        assert x.equals(before[0]), f"{scorer.key}: fit changes its frame"
+        assert y.equals(before[1]), f"{scorer.key}: fit changes its target"
+    return scorer
+
+
+def _check_output(scorer: Scorer, frame: pd.DataFrame, method: str) -> None:
+    before = frame.copy()
+    found = getattr(scorer, method)(frame)
+    assert frame.equals(before), f"{scorer.key}: {method} changes its frame"
+    assert isinstance(found, pd.Series), f"{scorer.key}: {method} returns no series"
+    assert found.index.equals(frame.index), f"{scorer.key}: {method} returns another index"
+    values = found.to_numpy(float)
+    assert np.isfinite(values).all(), f"{scorer.key}: {method} returns NaN or infinity"
+    assert (values >= 0).all(), f"{scorer.key}: {method} returns negative numbers"
+    if isinstance(scorer.output, Probability):
+        assert (values <= 1).all(), f"{scorer.key}: {method} returns more than 1"
+    nobody = getattr(scorer, method)(frame.iloc[:0])
+    assert len(nobody) == 0, f"{scorer.key}: {method} makes customers up"
+
+
+def _check_batches(scorer: Scorer, frame: pd.DataFrame, method: str) -> None:
+    output = getattr(scorer, method)
+    whole: Any = output(frame)
+    parts = pd.concat([output(frame.iloc[:1]), output(frame.iloc[1:])])
+    backwards = output(frame.iloc[::-1]).iloc[::-1]
+    for other in (parts, backwards):
+        # Matrix products of other shapes may differ in the last bits of single precision.
+        same = np.allclose(whole, other, rtol=1e-4, atol=1e-6)
+        assert same, f"{scorer.key}: {method} of a customer depends on the batch"
+
+
+def _check_state(scorer: Scorer, frame: pd.DataFrame, config: Config | None) -> None:
+    state = scorer.state()
+    assert isinstance(state, ModelState), f"{scorer.key}: state() is no ModelState"
+    params = json.loads(json.dumps(state.params, allow_nan=False))
+    objects = [name for name, array in state.arrays.items() if array.dtype.hasobject]
+    assert not objects, f"{scorer.key}: arrays {objects} hold Python objects"
+    restored = type(scorer)(config)
+    restored.restore(ModelState(state.estimators, state.arrays, params))
+    for method in ("predict", "baseline"):
+        same = np.array_equal(getattr(scorer, method)(frame), getattr(restored, method)(frame))
+        assert same, f"{scorer.key}: {method} differs after state() and restore()"

@@ -1,0 +1,95 @@
+"""The models that compete: gradient boosting and a network, each with an optional calibration."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from lifecycle_engine.sdk.scorers import ModelState
+from plugins.churn_predictor.network import Network
+
+_EPSILON = 1e-6
+
+
+class Candidate(Protocol):
+    """A fitted classifier."""
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """One probability per row."""
+
+
+class Boosting:
+    """Histogram gradient boosting over the features as they are; missing ones have a branch."""
+
+    def __init__(self, estimator: HistGradientBoostingClassifier) -> None:
+        self.estimator = estimator
+
+    @classmethod
+    def fit(
+        cls, frame: pd.DataFrame, target: "pd.Series[float]", *, trees: int, seed: int
+    ) -> "Boosting":
+        """Train. Many shallow trees with few features each: customers repeat over cut-offs."""
+        estimator = HistGradientBoostingClassifier(
+            max_iter=trees,
+            learning_rate=0.05,
+            max_leaf_nodes=8,
+            min_samples_leaf=60,
+            l2_regularization=5.0,
+            max_features=0.5,
+            early_stopping=False,
+            random_state=seed,
+        )
+        return cls(estimator.fit(frame.to_numpy(), target.to_numpy()))
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """One probability per row."""
+        found: NDArray[np.float64] = self.estimator.predict_proba(frame.to_numpy())[:, 1]
+        return found
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Platt scaling: a logistic curve over the log-odds (Platt 1999)."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @classmethod
+    def fit(cls, probability: NDArray[np.float64], target: NDArray[np.float64]) -> "Calibration":
+        """Fit on rows that the model has not learned from."""
+        curve = LogisticRegression(C=1e6).fit(_log_odds(probability)[:, None], target)
+        return cls(slope=float(curve.coef_[0, 0]), intercept=float(curve.intercept_[0]))
+
+    def apply(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The calibrated probabilities."""
+        if self == Calibration():
+            return probability
+        odds = self.slope * _log_odds(probability) + self.intercept
+        found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
+        return found
+
+
+def candidate_state(candidate: Candidate) -> ModelState:
+    """What a candidate is, in storable form."""
+    if isinstance(candidate, Boosting):
+        return ModelState(estimators={"boosting": candidate.estimator})
+    assert isinstance(candidate, Network)  # noqa: S101 - there is no third.
+    return ModelState(arrays=candidate.arrays)
+
+
+def candidate_restored(name: str, state: ModelState) -> Candidate:
+    """The candidate of that name from its storable form."""
+    if name == "boosting":
+        estimator: Any = state.estimators["boosting"]
+        return Boosting(estimator)
+    return Network(state.arrays)
+
+
+def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
+    found: NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    return found

@@ -1,0 +1,118 @@
+"""A small dense network: trained with Keras, kept as plain arrays."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.scorers import Progress
+
+#: Standardised features are cut off here: one absurd order must not decide everything.
+_LIMIT = 4.0
+
+
+class NetworkConfig(Config):
+    """How the network is built and trained."""
+
+    hidden: tuple[int, ...] = Field(default=(32, 16), min_length=1)
+    epochs: int = Field(default=8, ge=1, le=200)
+    batch_size: int = Field(default=256, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+
+
+class Network:
+    """A dense network with ReLU layers and one sigmoid output.
+
+    It keeps its weights as NumPy arrays and predicts with them: a few matrix products, for which
+    nobody should have to load TensorFlow.
+
+    Attributes:
+        arrays: mean and spread of the features after log(1 + x), and each layer's weights
+            (inputs, outputs) and bias (outputs).
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.arrays = dict(arrays)
+
+    @classmethod
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        target: "pd.Series[float]",
+        *,
+        config: NetworkConfig,
+        seed: int,
+        progress: Progress,
+    ) -> Self:
+        """Train on rows of non-negative features; missing ones count as average."""
+        # Imported here and not above: TensorFlow must never load in processes that only predict
+        # or that fork, and plugins are imported by all of them.
+        import keras  # noqa: PLC0415
+
+        values = _logged(frame)
+        counted = np.maximum((~np.isnan(values)).sum(axis=0), 1)
+        mean = np.nansum(values, axis=0) / counted
+        spread = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / counted)
+        scale = {"mean": mean, "spread": np.where(spread > 0, spread, 1.0)}
+        keras.utils.set_random_seed(seed)
+        # A session of its own: training twice in one process must not grow its memory.
+        keras.backend.clear_session()
+        model = _keras_model(keras, width=values.shape[1], config=config)
+        model.fit(
+            _standardised(values, scale),
+            target.to_numpy(np.float32),
+            batch_size=config.batch_size,
+            epochs=config.epochs,
+            verbose=0,
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_end=lambda epoch, logs=None: progress(epoch + 1, config.epochs)  # noqa: ARG005 - Keras passes it.
+                )
+            ],
+        )
+        weights = dict[str, NDArray[Any]]()
+        dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+        for number, layer in enumerate(dense):
+            weights[f"weights_{number}"], weights[f"bias_{number}"] = layer.get_weights()
+        return cls(scale | weights)
+
+    def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """One probability per row."""
+        signal = _standardised(_logged(frame), self.arrays).astype(np.float64)
+        last = sum(name.startswith("weights_") for name in self.arrays) - 1
+        for number in range(last + 1):
+            signal = signal @ self.arrays[f"weights_{number}"] + self.arrays[f"bias_{number}"]
+            if number < last:
+                signal = np.maximum(signal, 0.0)
+        found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(signal[:, 0], -30, 30)))
+        return found
+
+
+def _logged(frame: pd.DataFrame) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = np.log1p(np.maximum(frame.to_numpy(np.float64), 0.0))
+    return values
+
+
+def _standardised(
+    values: NDArray[np.float64], scale: Mapping[str, NDArray[Any]]
+) -> NDArray[np.float32]:
+    centred = (values - scale["mean"]) / scale["spread"]
+    return np.nan_to_num(np.clip(centred, -_LIMIT, _LIMIT), nan=0.0).astype(np.float32)
+
+
+def _keras_model(keras: Any, *, width: int, config: NetworkConfig) -> Any:
+    layers = [keras.layers.Input((width,))]
+    for units in config.hidden:
+        decay = keras.regularizers.L2(config.weight_decay)
+        layers.append(keras.layers.Dense(units, activation="relu", kernel_regularizer=decay))
+        layers.append(keras.layers.Dropout(config.dropout))
+    layers.append(keras.layers.Dense(1, activation="sigmoid"))
+    model = keras.Sequential(layers)
+    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss="binary_crossentropy")
+    return model
