@@ -78,7 +78,7 @@ class Tables(Protocol):
         """Compute a table expression."""
 
 
-@ibis.udf.scalar.builtin(name="json_text")
+@ibis.udf.scalar.builtin(name="json_text")  # type: ignore[untyped-decorator]
 def _json_text(document: str, key: str) -> str:  # type: ignore[empty-body]
     """Stands for the function of that name that every engine's session defines."""
 

@@ -1,5 +1,7 @@
 """The columnar copy on disk: Delta tables, partitioned by month, appended to exactly once."""
 
+import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +13,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 #: The partition column: the month of ``occurred_at`` in UTC, such as ``2017-11``.
 MONTH = "month"
+
+# A month in more files than this is rewritten as few; what was replaced stays as long as a query
+# that listed it may run.
+_MONTH_FILES = 16
+_REPLACED_KEPT_HOURS = 24
 
 
 @dataclass(frozen=True)
@@ -30,41 +37,70 @@ class DeltaStore:
         return table.file_uris(file_pruning_predicate=bounds)
 
     def table(self, name: str) -> DeltaTable | None:
-        """The Delta table of that name, or None before the first append."""
+        """The Delta table of that name, or None where there is none yet."""
         path = str(self.folder / name)
         return DeltaTable(path) if DeltaTable.is_deltatable(path) else None
 
-    def append(self, name: str, rows: pa.Table, *, writer: str, batch: int) -> bool:
-        """Append a batch of a writer unless it is there already; returns whether it was missing.
-
-        The rows and the note that the writer has come to this batch are one atomic commit, so that
-        a batch is there wholly and once, however often it is tried.
-
-        Args:
-            name: the table.
-            rows: rows with ``occurred_at``; none at all is fine.
-            writer: who counts the batches.
-            batch: the number of the batch, rising.
-        """
-        table = self.table(name)
-        done = table.transaction_version(writer) if table is not None else None
-        if done is not None and done >= batch:
-            return False
-        months = pc.strftime(rows["occurred_at"], "%Y-%m")
-        write_deltalake(
-            table if table is not None else str(self.folder / name),
-            rows.append_column(MONTH, months),
-            mode="append",
+    def create(self, name: str, schema: pa.Schema, *, description: str) -> DeltaTable:
+        """The Delta table of that name, made empty where there is none yet."""
+        return DeltaTable.create(
+            str(self.folder / name),
+            schema.append(pa.field(MONTH, pa.string())),
+            mode="ignore",
             partition_by=[MONTH],
-            commit_properties=CommitProperties(app_transactions=[Transaction(writer, batch)]),
+            description=description,
         )
-        return True
+
+    def drop(self, name: str) -> None:
+        """Delete the Delta table of that name with all its files."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def compact(self, name: str) -> int:
+        """Rewrite the months that lie in many small files; returns how many months that were."""
+        table = self.table(name)
+        if table is None:
+            return 0
+        files = Counter(Path(file).parent.name.removeprefix(f"{MONTH}=") for file in
+                        table.file_uris())  # fmt: skip
+        months = sorted(month for month, count in files.items() if count > _MONTH_FILES)
+        if months:
+            table.optimize.compact(partition_filters=[(MONTH, "in", months)])
+            table.vacuum(
+                retention_hours=_REPLACED_KEPT_HOURS,
+                dry_run=False,
+                enforce_retention_duration=False,
+            )
+        return len(months)
 
     def spill_folder(self) -> Path:
         """A folder for what queries put aside when memory is short."""
         folder = self.folder / "spill"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def batch_append(table: DeltaTable, rows: pa.Table, *, writer: str, batch: int) -> None:
+    """Append the rows and note that the writer has come to this batch, in one atomic commit.
+
+    It fails when another process has committed a batch of the writer since the table was loaded:
+    so whoever finds with ``table.transaction_version(writer)`` that a batch is missing may append
+    it without fear of a double.
+
+    Args:
+        table: the table as it was loaded before looking for the batch.
+        rows: rows with ``occurred_at``; none at all is fine.
+        writer: who counts the batches.
+        batch: the number of the batch, rising.
+
+    Raises:
+        deltalake.exceptions.CommitFailedError: another process was faster.
+    """
+    write_deltalake(
+        table,
+        rows.append_column(MONTH, pc.strftime(rows["occurred_at"], "%Y-%m")),
+        mode="append",
+        commit_properties=CommitProperties(app_transactions=[Transaction(writer, batch)]),
+    )
 
 
 def _month(at: datetime) -> str:

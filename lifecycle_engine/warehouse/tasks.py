@@ -1,0 +1,16 @@
+"""Background work of the warehouse."""
+
+from celery import shared_task
+
+from lifecycle_engine.core.jobs import job_run
+from lifecycle_engine.warehouse import mirror
+
+
+@shared_task(name="warehouse.mirror")
+def mirror_run() -> None:
+    """Bring the columnar copy up to date; leaves no record where there is nothing to do."""
+    if not mirror.mirror_is_behind():
+        return
+    with job_run("warehouse.mirror") as run:
+        found = mirror.mirror_run(progress=lambda done: run.progress(done, unit="events"))
+        run.result(events=found.events, orders=found.orders, busy=found.busy)
