@@ -20,8 +20,8 @@ _RED = {"property": "colour", "operator": "is", "value": "red"}
         (
             rule(_BOUGHT, _LOYAL),
             (
-                "A customer who did “Order Completed” at least 2 times in the last 30 days and is in "
-                "stage Loyal or Won back."
+                "A customer who did “Order Completed” at least 2 times in the last 30 days and "
+                "is in stage Loyal or Won back."
             ),
         ),
         (
@@ -31,8 +31,8 @@ _RED = {"property": "colour", "operator": "is", "value": "red"}
         (
             rule(_LOYAL, {"any": [{"condition": "order.total", "at_most": 5}, {"none": [_LOYAL]}]}),
             (
-                "A customer who is in stage Loyal or Won back and (ordered for at most 5 or not (is in "
-                "stage Loyal or Won back))."
+                "A customer who is in stage Loyal or Won back and (ordered for at most 5 or "
+                "not (is in stage Loyal or Won back))."
             ),
         ),
         (
