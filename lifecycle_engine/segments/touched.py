@@ -23,6 +23,7 @@ from lifecycle_engine.events.readers import batch_customer_ids, reader_advance
 from lifecycle_engine.events.rows import Batch
 from lifecycle_engine.segments.models import TouchedCustomer
 from lifecycle_engine.segments.services import RefreshReport, segments_refresh_touched
+from lifecycle_engine.warehouse import mirror
 
 READER = "segments"
 _LIMIT = 10_000
@@ -48,7 +49,8 @@ def touched_settle(*, at: datetime, limit: int = _LIMIT) -> RefreshReport | None
         None when there was nobody, or when another process is at it.
     """
     with advisory_lock("segments.touched") as free:
-        rows = sql_rows("segments", "touched_ready", {"limit": limit}) if free else []
+        params = {"limit": limit, "warehouse": mirror.READER}
+        rows = sql_rows("segments", "touched_ready", params) if free else []
         if not rows:
             return None
         customer_ids = sorted({customer_id for _, customer_id in rows})
