@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from lifecycle_engine.customers.rows import text_problem
 
 
@@ -44,8 +46,7 @@ class EngineEvent:
     campaign: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(msgspec.Struct, frozen=True, gc=False):
     """One event as it is written to the log; ``properties`` is encoded JSON."""
 
     customer_id: int
