@@ -44,6 +44,12 @@ class Environment(BaseModel):
     default_from_email: str = Field(
         default="Lifecycle Engine <hello@example.com>", alias="DEFAULT_FROM_EMAIL"
     )
+    public_url: Annotated[str, _scheme_in("http", "https")] = Field(
+        default="http://127.0.0.1:8000", alias="PUBLIC_URL"
+    )
+    postal_address: str = Field(default="", alias="POSTAL_ADDRESS")
+    # Longer than a provider may take to answer: a lease that runs out early makes "unknown".
+    outbox_lease_seconds: int = Field(default=120, ge=1, alias="OUTBOX_LEASE_SECONDS")
     secret_key: str = Field(default="", alias="SECRET_KEY")
     debug: bool = Field(default=False, alias="DEBUG")
     allowed_hosts: str = Field(default="127.0.0.1,localhost", alias="ALLOWED_HOSTS")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,13 @@ WAREHOUSE_URL = ENVIRONMENT.warehouse_url or f"duckdb://{VAR / 'warehouse'}"
 EMAIL_URL = ENVIRONMENT.email_url
 DEFAULT_FROM_EMAIL = ENVIRONMENT.default_from_email
 SINK_FOLDER = VAR / "sink"
+# Links in messages start with it.
+PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
+# Every e-mail has to name it, so without one none is sent; a demonstration has none.
+POSTAL_ADDRESS = ENVIRONMENT.postal_address or (
+    "Example Shop, 1 Example Street, 12345 Example City" if EMBEDDED else ""
+)
+OUTBOX_LEASE = timedelta(seconds=ENVIRONMENT.outbox_lease_seconds)
 
 # Tasks only wake workers up: what there is to do always stands in PostgreSQL.
 CELERY_BROKER_URL = ENVIRONMENT.celery_broker_url or (

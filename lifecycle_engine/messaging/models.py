@@ -1,12 +1,14 @@
 """Message templates, the outbox, and addresses that must not be written to."""
 
 import uuid_utils.compat as uuid
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.messaging.template_rules import template_problems
 
 
 class MessageTemplate(models.Model):
@@ -26,6 +28,18 @@ class MessageTemplate(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what could not be sent, with a reason per field."""
+        problems = template_problems(
+            channel=self.channel,
+            purpose=self.purpose,
+            subject=self.subject,
+            text=self.text,
+            html=self.html,
+        )
+        if problems:
+            raise ValidationError(problems)
 
 
 class MessageState(models.TextChoices):

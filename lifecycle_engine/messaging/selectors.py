@@ -1,13 +1,97 @@
 """Reading the outbox and the suppressions."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models.functions import Now
+
+from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.messaging.addresses import address_hash
+from lifecycle_engine.messaging.models import Message, MessageState, Suppression
+from lifecycle_engine.sdk.channels import Channel, channels
+
+
+@dataclass(frozen=True)
+class MessageBooks:
+    """What became of a campaign's messages on one channel."""
+
+    targeted: int
+    sent: int
+    suppressed: int
+    failed: int
+    unknown: int
+    pending: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every message is accounted for."""
+        return self.targeted == (
+            self.sent + self.suppressed + self.failed + self.unknown + self.pending
+        )
+
+
+_BOOKED_AS = {
+    MessageState.QUEUED: "pending",
+    MessageState.CLAIMED: "pending",
+    MessageState.SENDING: "pending",
+    MessageState.SENT: "sent",
+    MessageState.DELIVERED: "sent",
+    MessageState.BOUNCED: "sent",
+    MessageState.SUPPRESSED: "suppressed",
+    MessageState.FAILED: "failed",
+    MessageState.UNKNOWN: "unknown",
+}
 
 
 def suppressed(*, customer_ids: Collection[int], channel: str) -> set[int]:
-    """Those of the customers whose address must not be written to on the channel."""
-    raise NotImplementedError
+    """Those of the customers whose address must not be written to on the channel.
+
+    Raises:
+        UnknownExtensionError: there is no such channel.
+    """
+    kind = channels.get(channel)()
+    customers = Customer.objects.filter(pk__in=customer_ids).only("email", "phone")
+    return customers_suppressed(channel=kind, customers=customers)
+
+
+def customers_suppressed(*, channel: Channel, customers: Iterable[Customer]) -> set[int]:
+    """Those of the customers whose address on the channel is suppressed."""
+    hashes = {
+        customer.pk: address_hash(channel, address)
+        for customer in customers
+        if (address := channel.address(customer))
+    }
+    known = set(
+        Suppression.objects.filter(
+            channel=channel.key, address_hash__in=set(hashes.values())
+        ).values_list("address_hash", flat=True)
+    )
+    return {customer_id for customer_id, hashed in hashes.items() if hashed in known}
 
 
 def message_counts(*, campaign: str) -> dict[str, dict[str, int]]:
     """How many messages of the campaign are in each state, by channel."""
-    raise NotImplementedError
+    counts: dict[str, dict[str, int]] = defaultdict(dict)
+    for channel, state, number in sql_rows("messaging", "message_counts", {"campaign": campaign}):
+        counts[channel][state] = number
+    return dict(counts)
+
+
+def message_books(*, campaign: str) -> dict[str, MessageBooks]:
+    """The books of the campaign's messages, by channel."""
+    counts = message_counts(campaign=campaign)
+    return {channel: _books(by_state) for channel, by_state in counts.items()}
+
+
+def _books(counts: Mapping[str, int]) -> MessageBooks:
+    booked: dict[str, int] = dict.fromkeys(_BOOKED_AS.values(), 0)
+    for state, entry in _BOOKED_AS.items():
+        booked[entry] += counts.get(state, 0)
+    return MessageBooks(targeted=sum(counts.values()), **booked)
+
+
+def outbox_due() -> bool:
+    """Whether a message is waiting to be sent now."""
+    return Message.objects.filter(state=MessageState.QUEUED, due_at__lte=Now()).exists()

@@ -1,10 +1,42 @@
-"""The outbox: queueing messages, delivering them, and recovering after a crash."""
+"""Writing to the outbox, templates and suppressions; ``delivery`` empties the outbox."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import uuid_utils.compat as uuid
+from django.db import transaction
+
+from lifecycle_engine.core.jobs import enqueue
+from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.customers.models import ConsentPurpose
+from lifecycle_engine.customers.rows import ConsentRow
+from lifecycle_engine.customers.services import consents_record
+from lifecycle_engine.messaging.addresses import address_hash
+from lifecycle_engine.messaging.delivery import Recovery, outbox_deliver, outbox_recover
+from lifecycle_engine.messaging.models import Message, MessageTemplate, Suppression
+from lifecycle_engine.messaging.unsubscribe import UnsubscribeToken
+from lifecycle_engine.sdk.channels import channels
+
+__all__ = [
+    "QueueError",
+    "QueueResult",
+    "QueuedMessage",
+    "Recovery",
+    "messages_queue",
+    "outbox_deliver",
+    "outbox_recover",
+    "suppression_add",
+    "template_save",
+    "unsubscribe",
+]
+
+
+class QueueError(Exception):
+    """A message can't be queued; nothing of its batch was."""
 
 
 @dataclass(frozen=True)
@@ -29,29 +61,125 @@ class QueueResult:
     duplicates: int
 
 
-@dataclass(frozen=True)
-class Recovery:
-    """What came of leases that ran out."""
-
-    requeued: int
-    unknown: int
-
-
 def messages_queue(*, rows: Sequence[QueuedMessage]) -> QueueResult:
-    """Write messages to the outbox inside the caller's transaction, each deduplication key once."""
-    raise NotImplementedError
+    """Write messages to the outbox inside the caller's transaction, each deduplication key once.
+
+    A worker is woken up once the transaction has committed.
+
+    Args:
+        rows: the messages. ``due_at`` is wall-clock time; without it a message is due at once.
+
+    Raises:
+        QueueError: a template doesn't exist or is of another channel, or the merge data is no
+            JSON; the message names it, and nothing is queued.
+    """
+    if not rows:
+        return QueueResult(ids={}, queued=0, duplicates=0)
+    template_ids = _templates_check(rows)
+    keys = [row.dedupe_key for row in rows]
+    params = {
+        "ids": [uuid.uuid7() for _row in rows],
+        "customer_ids": [row.customer_id for row in rows],
+        "template_ids": template_ids,
+        "channels": [row.channel for row in rows],
+        "campaigns": [row.campaign for row in rows],
+        "dedupe_keys": keys,
+        "contexts": [_context_text(row) for row in rows],
+        "due_ats": [row.due_at for row in rows],
+    }
+    with transaction.atomic():
+        fresh = {key for (key,) in sql_rows("messaging", "messages_insert", params)}
+        known = Message.objects.filter(dedupe_key__in=keys)
+        ids = dict(known.values_list("dedupe_key", "id"))
+        if fresh:
+            enqueue("messaging.deliver")
+    return QueueResult(ids=ids, queued=len(fresh), duplicates=len(rows) - len(fresh))
 
 
-def outbox_deliver(*, worker: str, limit: int, at: datetime) -> int:
-    """Claim up to ``limit`` due messages and send them; returns how many were claimed."""
-    raise NotImplementedError
+def _templates_check(rows: Sequence[QueuedMessage]) -> list[int]:
+    keys = {row.template_key for row in rows}
+    known = {
+        key: (template_id, channel)
+        for key, template_id, channel in MessageTemplate.objects.filter(key__in=keys).values_list(
+            "key", "pk", "channel"
+        )
+    }
+    for row in rows:
+        if row.template_key not in known:
+            raise QueueError(f"There is no message template {row.template_key!r}")
+        if known[row.template_key][1] != row.channel:
+            raise QueueError(
+                f"The message template {row.template_key!r} is for the channel "
+                f"{known[row.template_key][1]!r}, not {row.channel!r}"
+            )
+    return [known[row.template_key][0] for row in rows]
 
 
-def outbox_recover() -> Recovery:
-    """Take leases that ran out back: unsent claims to the queue, the others to ``unknown``."""
-    raise NotImplementedError
+def _context_text(row: QueuedMessage) -> str:
+    try:
+        # PostgreSQL's JSON has neither NaN nor the character NUL.
+        text = json.dumps(row.context, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise QueueError(f"Merge data of {row.dedupe_key!r}: {error}") from error
+    if "\\u0000" in text:
+        raise QueueError(f"Merge data of {row.dedupe_key!r} holds the character NUL")
+    return text
+
+
+def template_save(
+    *,
+    key: str,
+    name: str,
+    channel: str,
+    text: str,
+    subject: str = "",
+    html: str = "",
+    purpose: str = "marketing",
+) -> MessageTemplate:
+    """Make a template, or change the one with that key.
+
+    Raises:
+        django.core.exceptions.ValidationError: a part can't be read, or misses what the law
+            wants; it names the field, and nothing is saved.
+    """
+    template = MessageTemplate.objects.filter(key=key).first() or MessageTemplate(key=key)
+    template.name, template.channel, template.purpose = name, channel, purpose
+    template.subject, template.text, template.html = subject, text, html
+    template.full_clean()
+    template.save()
+    return template
 
 
 def suppression_add(*, channel: str, address: str, reason: str) -> bool:
-    """Never write to the address on the channel again; returns whether that is new."""
-    raise NotImplementedError
+    """Never write to the address on the channel again; returns whether that is new.
+
+    Raises:
+        UnknownExtensionError: there is no such channel.
+    """
+    hashed = address_hash(channels.get(channel)(), address)
+    return _suppress(channel=channel, hashed=hashed, reason=reason)
+
+
+def _suppress(*, channel: str, hashed: str, reason: str) -> bool:
+    fresh = Suppression(channel=channel, address_hash=hashed, reason=reason)
+    with transaction.atomic():
+        before = Suppression.objects.filter(channel=channel, address_hash=hashed).exists()
+        Suppression.objects.bulk_create([fresh], ignore_conflicts=True)
+    return not before
+
+
+def unsubscribe(*, token: UnsubscribeToken, at: datetime) -> None:
+    """Stop all messages to the address that a link stands for, and note the withdrawn consent."""
+    with transaction.atomic():
+        _suppress(channel=token.channel, hashed=token.address_hash, reason="unsubscribed")
+        # A customer who has been erased meanwhile is refused by the ledger; the address stays
+        # suppressed.
+        withdrawal = ConsentRow(
+            customer_id=token.customer_id,
+            channel=token.channel,
+            purpose=ConsentPurpose.MARKETING.value,
+            granted=False,
+            source="unsubscribe link",
+            recorded_at=at,
+        )
+        consents_record(rows=[withdrawal])

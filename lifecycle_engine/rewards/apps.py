@@ -1,5 +1,7 @@
 """App registration."""
 
+import importlib
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -10,3 +12,7 @@ class RewardsConfig(AppConfig):
     name = "lifecycle_engine.rewards"
     label = "rewards"
     verbose_name = _("Rewards")
+
+    def ready(self) -> None:
+        """Show customers' coupons in their profiles, and coupons in the warehouse."""
+        importlib.import_module(f"{self.name}.registrations")

@@ -15,5 +15,9 @@ def code_generate() -> str:
 
 
 def code_normalise(typed: str) -> str:
-    """A code as it is stored, from what somebody typed: any case, O for 0, with dashes."""
-    return typed.strip().upper().translate(_READ_AS)
+    """A code as it is stored, from what somebody typed: any case, O for 0, with dashes.
+
+    What can't be a code becomes the empty string, which no coupon has.
+    """
+    read = typed.strip().upper().translate(_READ_AS)
+    return read if set(read) <= set(ALPHABET) else ""

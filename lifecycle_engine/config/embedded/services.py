@@ -5,7 +5,9 @@ import os
 from lifecycle_engine.config.embedded.postgres import postgres_start
 from lifecycle_engine.config.environment import environment_read
 
-_WITHOUT_DATABASE = {"help", "version", "makemessages", "compilemessages", "collectstatic"}
+_WITHOUT_DATABASE = {"help", "version", "makemessages", "compilemessages", "collectstatic"} | {
+    "mail_sink"
+}
 
 
 def needed_by(arguments: list[str]) -> bool:
