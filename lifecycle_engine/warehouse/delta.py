@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 #: The partition column: the month of ``occurred_at`` in UTC, such as ``2017-11``.
@@ -97,7 +96,7 @@ def batch_append(table: DeltaTable, rows: pa.Table, *, writer: str, batch: int) 
     """
     write_deltalake(
         table,
-        rows.append_column(MONTH, pc.strftime(rows["occurred_at"], "%Y-%m")),
+        rows.append_column(MONTH, _months(rows["occurred_at"])),
         mode="append",
         commit_properties=CommitProperties(app_transactions=[Transaction(writer, batch)]),
     )
@@ -105,3 +104,10 @@ def batch_append(table: DeltaTable, rows: pa.Table, *, writer: str, batch: int) 
 
 def _month(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m")
+
+
+def _months(moments: pa.ChunkedArray) -> pa.Array:
+    """The month of each moment; formats each day once, as formatting each row takes seconds."""
+    days = moments.combine_chunks().cast(pa.date32()).dictionary_encode()
+    months = pa.array([day.strftime("%Y-%m") for day in days.dictionary.to_pylist()], pa.string())
+    return months.take(days.indices)

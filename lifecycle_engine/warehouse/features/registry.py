@@ -1,0 +1,139 @@
+"""What a feature is, and which there are."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from inspect import cleandoc
+
+import ibis.expr.types as ir
+
+from lifecycle_engine.warehouse.features.sources import SOURCES
+
+#: An expression over the rows of one customer before ``as_of``.
+Aggregate = Callable[[ir.Table, datetime], ir.Scalar]
+
+
+class FeatureRegistrationError(Exception):
+    """A feature can't be registered: its name is taken, or its source or docstring is missing."""
+
+
+class UnknownFeatureError(LookupError):
+    """There is no feature of that name."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One number about a customer as of a point in time.
+
+    Attributes:
+        name: what scorers ask for it by.
+        source: the table it aggregates, one of ``sources.SOURCES``.
+        unit: what is counted, such as ``days`` or ``money``, the shop's currency; ``share`` is a
+            number from 0 to 1, ``ratio`` any number without a unit.
+        window_days: how far it looks back; None where it looks at the whole history.
+        missing: its value for a customer for whom it has none: 0 for what counts, NaN for what
+            then does not exist.
+        description: what it says.
+        aggregate: how it is computed.
+    """
+
+    name: str
+    source: str
+    unit: str
+    window_days: int | None
+    missing: float
+    description: str
+    aggregate: Aggregate
+
+    @property
+    def is_zero_when_missing(self) -> bool:
+        """Whether having no such rows means 0, and not that there is no such thing."""
+        return not math.isnan(self.missing)
+
+
+_features: dict[str, Feature] = {}
+
+
+def feature(
+    *,
+    source: str,
+    unit: str,
+    window_days: int | None = None,
+    missing: float = math.nan,
+    name: str = "",
+    description: str = "",
+) -> Callable[[Aggregate], Aggregate]:
+    """Register a function of (table, as_of) as a feature; use it as a decorator.
+
+    The table holds only rows before ``as_of``, so a feature can't see the future whatever it does.
+    Features of one source are computed together, in one pass over its rows. They are Ibis without
+    any engine's own SQL.
+
+    Args:
+        source: the table that the function gets, one of ``sources.SOURCES``.
+        unit: see ``Feature``.
+        window_days: see ``Feature``.
+        missing: see ``Feature``.
+        name: the function's own name by default.
+        description: the first paragraph of the function's docstring by default.
+
+    Raises:
+        FeatureRegistrationError: the name is taken, or the source or the description is missing.
+    """
+
+    def register(aggregate: Aggregate) -> Aggregate:
+        made = Feature(
+            name=name or aggregate.__name__,
+            source=source,
+            unit=unit,
+            window_days=window_days,
+            missing=missing,
+            description=description or cleandoc(aggregate.__doc__ or "").split("\n\n")[0],
+            aggregate=aggregate,
+        )
+        if made.name in _features:
+            raise FeatureRegistrationError(f"Feature {made.name!r} is registered already")
+        if source not in SOURCES or not made.description:
+            raise FeatureRegistrationError(
+                f"Feature {made.name!r} wants a description and a source from {sorted(SOURCES)}, "
+                f"not {source!r}"
+            )
+        _features[made.name] = made
+        return aggregate
+
+    return register
+
+
+def features_known() -> list[Feature]:
+    """All features, by name."""
+    return [_features[name] for name in sorted(_features)]
+
+
+def feature_get(name: str) -> Feature:
+    """The feature of that name.
+
+    Raises:
+        UnknownFeatureError: there is none; the message names it and what there is.
+    """
+    try:
+        return _features[name]
+    except KeyError:
+        known = ", ".join(sorted(_features))
+        raise UnknownFeatureError(f"No feature {name!r}; there is: {known}") from None
+
+
+def within(table: ir.Table, as_of: datetime, days: float, *, ago: float = 0.0) -> ir.BooleanColumn:
+    """Whether a row is of the window of ``days`` days that ends ``ago`` days before ``as_of``."""
+    since = table.occurred_at >= as_of - timedelta(days=days + ago)
+    return since if ago == 0 else since & (table.occurred_at < as_of - timedelta(days=ago))
+
+
+def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
+    """``part / whole``, nothing where the whole is 0 or nothing."""
+    return part.cast("float64") / whole.cast("float64").nullif(0.0)
+
+
+def age_days(moment: ir.TimestampValue, as_of: datetime) -> ir.FloatingValue:
+    """Days from a moment, to the second, until ``as_of``."""
+    return (as_of.timestamp() - moment.epoch_seconds().cast("float64")) / 86_400.0
