@@ -1,7 +1,7 @@
 """What makes a Django app a plugin."""
 
 import importlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
@@ -28,6 +28,11 @@ class PluginConfig(AppConfig):
 
     version: ClassVar[str] = "0"
     requires_engine: ClassVar[str] = ">=0"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # The subclass would inherit the base's False and be ignored in its turn.
+        cls.default = True
 
     def ready(self) -> None:
         """Check the engine's version and load the plugin's extensions."""
