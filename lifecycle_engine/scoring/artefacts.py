@@ -12,6 +12,7 @@ import json
 import re
 import zipfile
 from dataclasses import dataclass
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -169,7 +170,7 @@ def _check_array(file: IO[bytes], size: int, path: str) -> None:
             (2, 0): npy_format.read_array_header_2_0,
         }[version]
         shape, _, dtype = read(file)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, SyntaxError, TokenError) as error:
         raise ArtefactError(f"Artefact {path!r} is not an array: {error}") from None
     count = 1
     for length in shape:  # Not numpy's product, which would overflow without a word.

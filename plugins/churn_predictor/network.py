@@ -33,7 +33,7 @@ class Network:
     nobody should have to load TensorFlow.
 
     Attributes:
-        arrays: mean and spread of the features after log(1 + x), and each layer's weights
+        arrays: mean and spread of the features after ±log(1 + |x|), and each layer's weights
             (inputs, outputs) and bias (outputs).
     """
 
@@ -50,7 +50,7 @@ class Network:
         seed: int,
         progress: Progress,
     ) -> Self:
-        """Train on rows of non-negative features; missing ones count as average."""
+        """Train on rows of features; missing ones count as average."""
         # Imported here and not above: TensorFlow must never load in processes that only predict
         # or that fork, and plugins are imported by all of them.
         import keras  # noqa: PLC0415
@@ -95,8 +95,9 @@ class Network:
 
 
 def _logged(frame: pd.DataFrame) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = np.log1p(np.maximum(frame.to_numpy(np.float64), 0.0))
-    return values
+    values = frame.to_numpy(np.float64)
+    found: NDArray[np.float64] = np.sign(values) * np.log1p(np.abs(values))
+    return found
 
 
 def _standardised(
