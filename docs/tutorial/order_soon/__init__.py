@@ -1,0 +1,1 @@
+"""Who is going to order soon."""
