@@ -221,10 +221,11 @@ def _together(history: History, orders: Ints, *, config: NextProductsConfig) -> 
     counts = sp.csr_array(contents.T @ contents)
     counts.setdiag(0)
     counts.eliminate_zeros()
-    size = orders[frequent] + _SHRINK
-    of = np.repeat(np.arange(len(frequent)), np.diff(counts.indptr))
-    power = config.co_purchase_power
-    counts.data /= (size**power)[of] * (size ** (1 - power))[counts.indices]
+    size = (orders[frequent] + _SHRINK).astype(np.float32)
+    power = np.float32(config.co_purchase_power)
+    # One after the other and in place: there are millions of pairs.
+    counts.data /= np.repeat(size**power, np.diff(counts.indptr))
+    counts.data /= (size ** (1 - power))[counts.indices]
     return _spread(_strongest(counts, config.neighbours), frequent, n)
 
 
