@@ -1,15 +1,26 @@
-"""Staff accounts and groups in the admin's own look."""
+"""Staff accounts in the admin's own look, and the pages that take the place of plain forms."""
+
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from lifecycle_engine.core.modeladmin import EngineAdmin
+from lifecycle_engine.console.customer_page import customer_context
+from lifecycle_engine.console.model_card import model_card_context
+from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.customers.admin import CustomerAdmin
+from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.scoring.admin import ModelVersionAdmin
+from lifecycle_engine.scoring.models import ModelVersion
 
-admin.site.unregister(User)
-admin.site.unregister(Group)
+for _model in (User, Group, Customer, ModelVersion):
+    admin.site.unregister(_model)
 
 
 @admin.register(User)
@@ -24,3 +35,63 @@ class UserAdmin(BaseUserAdmin, EngineAdmin):  # type: ignore[type-arg,misc]
 @admin.register(Group)
 class GroupAdmin(BaseGroupAdmin, EngineAdmin):  # type: ignore[misc]
     """What a kind of staff may do."""
+
+
+class PageAdmin(RecordAdmin):
+    """A record whose own page is drawn by the console."""
+
+    page_template: str
+
+    def page_context(self, request: HttpRequest, record: Any) -> dict[str, Any]:
+        """What the page shows."""
+        raise NotImplementedError
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The record's page instead of a form.
+
+        Raises:
+            PermissionDenied: this member of staff may not see the record.
+            Http404: there is no such record.
+        """
+        record = self.get_object(request, object_id)
+        if not self.has_view_permission(request, record):
+            raise PermissionDenied
+        if record is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": record,
+            **self.page_context(request, record),
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, self.page_template, context)
+
+
+@admin.register(Customer)
+class CustomerPage(CustomerAdmin, PageAdmin):
+    """The list of customers, and each one's page."""
+
+    page_template = "console/customer.html"
+
+    def page_context(self, request: HttpRequest, record: Customer) -> dict[str, Any]:
+        """All that is known of the customer."""
+        return customer_context(request, record)
+
+
+@admin.register(ModelVersion)
+class ModelVersionPage(ModelVersionAdmin, PageAdmin):
+    """The list of models, and each one's card."""
+
+    page_template = "console/model_card.html"
+
+    def page_context(self, request: HttpRequest, record: ModelVersion) -> dict[str, Any]:
+        """The model's card."""
+        return model_card_context(request, record)

@@ -1,0 +1,226 @@
+"""A model's card: what it learned from, and how good it is beside its baseline."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lifecycle_engine.console.charts import Bar, Chart, Interval, bars, intervals
+from lifecycle_engine.scoring.models import ModelState, ModelVersion
+
+_METRIC_NAMES = {
+    "auc": gettext_lazy("AUC"),
+    "roc_auc": gettext_lazy("AUC"),
+    "average_precision": gettext_lazy("Average precision"),
+    "brier": gettext_lazy("Brier score"),
+    "log_loss": gettext_lazy("Log loss"),
+    "mae": gettext_lazy("Mean absolute error"),
+    "rmse": gettext_lazy("Root mean square error"),
+    "top_decile_share": gettext_lazy("Share held by the top tenth"),
+    "hit_rate": gettext_lazy("Hit rate at 10"),
+    "hit_rate_at_10": gettext_lazy("Hit rate at 10"),
+    "ndcg": gettext_lazy("NDCG at 10"),
+    "ndcg_at_10": gettext_lazy("NDCG at 10"),
+    "spearman": gettext_lazy("Rank correlation"),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of quality beside the baseline's."""
+
+    name: str
+    model: float
+    baseline: float
+    low: float | None
+    high: float | None
+    better: bool
+    higher_is_better: bool
+
+    @property
+    def model_shown(self) -> str:
+        """The model's value in writing."""
+        return _figure(self.model)
+
+    @property
+    def baseline_shown(self) -> str:
+        """The baseline's value in writing."""
+        return _figure(self.baseline)
+
+    @property
+    def direction(self) -> str:
+        """Which way is good."""
+        return _("higher is better") if self.higher_is_better else _("lower is better")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The metrics on one window of time, and charts of them."""
+
+    title: str
+    span: str
+    rows: int
+    metrics: list[Metric]
+    levels: list[Chart]
+    differences: Chart | None
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """A champion for the dashboard: its newest metrics."""
+
+    version: ModelVersion
+    url: str
+    window: str
+    metrics: list[Metric]
+
+    @property
+    def better(self) -> bool:
+        """Whether the metric that decides beats the baseline's."""
+        return bool(self.metrics) and self.metrics[0].better
+
+
+def champions() -> list[ModelFigures]:
+    """The models in use, each with its metrics on what really happened, else on validation."""
+    found = ModelVersion.objects.filter(state=ModelState.CHAMPION).order_by("scorer_key")
+    return [_champion(version) for version in found]
+
+
+def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
+    """What the card's page shows."""
+    card = version.card
+    return {
+        "version": version,
+        "windows": list(_windows(card)),
+        "tables": [
+            (_flat(card.get("report") or {}), _("What training tried")),
+            (_flat(version.config or {}), _("Configuration")),
+        ],
+        "features": version.features,
+        "better": card.get("better_than_baseline"),
+        "title": str(version),
+    }
+
+
+def _champion(version: ModelVersion) -> ModelFigures:
+    document = version.card.get("outcome") or version.card.get("validation") or {}
+    return ModelFigures(
+        version=version,
+        url=reverse("admin:scoring_modelversion_change", args=[version.pk]),
+        window=_("what really happened") if "outcome" in version.card else _("validation window"),
+        metrics=_metrics(document),
+    )
+
+
+def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
+    for key, title in (
+        ("outcome", _("What really happened")),
+        ("validation", _("Validation window, before the model's date")),
+    ):
+        document = card.get(key)
+        if isinstance(document, Mapping):
+            metrics = _metrics(document)
+            yield Window(
+                title=title,
+                span=_span(document),
+                rows=int(document.get("rows") or 0),
+                metrics=metrics,
+                levels=[_level(metric) for metric in metrics],
+                differences=_differences(metrics),
+            )
+
+
+def _metrics(document: Mapping[str, Any]) -> list[Metric]:
+    found = document.get("metrics")
+    if not isinstance(found, Mapping):
+        return []
+    return [
+        Metric(
+            name=str(_METRIC_NAMES.get(name, name.replace("_", " "))),
+            model=float(value["model"]),
+            baseline=float(value["baseline"]),
+            low=value.get("low"),
+            high=value.get("high"),
+            better=bool(value.get("better")),
+            higher_is_better=bool(value.get("higher_is_better", True)),
+        )
+        for name, value in found.items()
+        if isinstance(value, Mapping) and _is_number(value.get("model"), value.get("baseline"))
+    ]
+
+
+def _level(metric: Metric) -> Chart:
+    return bars(
+        title=f"{metric.name} ({metric.direction})",
+        items=[
+            Bar(_("Model"), metric.model, metric.model_shown, "good" if metric.better else "bad"),
+            Bar(_("Baseline"), metric.baseline, metric.baseline_shown, "quiet"),
+        ],
+        columns=("", metric.name),
+    )
+
+
+def _differences(metrics: list[Metric]) -> Chart | None:
+    items = [
+        # Turned round where lower is better, so that the right side is always the good one.
+        Interval(
+            metric.name,
+            sign * (metric.model - metric.baseline),
+            min(sign * metric.low, sign * metric.high),
+            max(sign * metric.low, sign * metric.high),
+            _("%(estimate)s (%(low)s to %(high)s)")
+            % {
+                "estimate": _signed(metric.model - metric.baseline),
+                "low": _signed(metric.low),
+                "high": _signed(metric.high),
+            },
+        )
+        for metric in metrics
+        if metric.low is not None and metric.high is not None
+        for sign in (1 if metric.higher_is_better else -1,)
+    ]
+    if not items:
+        return None
+    return intervals(
+        title=_("Gain over the baseline with its 95 % interval"),
+        items=items,
+        columns=(_("Metric"), _("Model minus baseline")),
+    )
+
+
+def _span(document: Mapping[str, Any]) -> str:
+    ends = [parse_datetime(str(document.get(key) or "")) for key in ("from", "until")]
+    return " – ".join(date_format(end, "DATE_FORMAT") for end in ends if end is not None)
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in document.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{name} · ")
+        elif isinstance(value, float):
+            rows.append((name, _figure(value)))
+        elif isinstance(value, list):
+            rows.append((name, ", ".join(str(item) for item in value[:12])))
+        else:
+            rows.append((name, str(value)))
+    return rows
+
+
+def _is_number(*values: Any) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.2f}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.4g}"
