@@ -160,6 +160,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "SAMEORIGIN"
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 # Where the columnar copy and the artefacts live.
 WAREHOUSE_URL = ENVIRONMENT.warehouse_url or f"duckdb://{VAR / 'warehouse'}"

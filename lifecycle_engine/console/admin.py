@@ -11,6 +11,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from campaigns.admin import OccurrenceAdmin
+from campaigns.models import Occurrence
+from lifecycle_engine.console.campaign_pages import occurrence_context
 from lifecycle_engine.console.customer_page import customer_context
 from lifecycle_engine.console.model_card import model_card_context
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
@@ -19,7 +22,7 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring.admin import ModelVersionAdmin
 from lifecycle_engine.scoring.models import ModelVersion
 
-for _model in (User, Group, Customer, ModelVersion):
+for _model in (User, Group, Customer, ModelVersion, Occurrence):
     admin.site.unregister(_model)
 
 
@@ -95,3 +98,14 @@ class ModelVersionPage(ModelVersionAdmin, PageAdmin):
     def page_context(self, request: HttpRequest, record: ModelVersion) -> dict[str, Any]:
         """The model's card."""
         return model_card_context(request, record)
+
+
+@admin.register(Occurrence)
+class OccurrencePage(OccurrenceAdmin, PageAdmin):
+    """Each firing of a campaign, and what it came to."""
+
+    page_template = "console/occurrence.html"
+
+    def page_context(self, request: HttpRequest, record: Occurrence) -> dict[str, Any]:
+        """Books, decisions, coupons and the comparison."""
+        return occurrence_context(request, record)

@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from lifecycle_engine.console.campaign_pages import campaign_rows
 from lifecycle_engine.console.charts import Bar, Chart, bars, line
 from lifecycle_engine.console.model_card import ModelFigures, champions
 from lifecycle_engine.core.clock import business_now
@@ -49,12 +50,13 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     )
     models = champions()
     context |= {
-        "at": at,
+        "title": _("Dashboard"),
         "tiles": _tiles(weeks, stages, segments, models),
         "weeks": _weeks_chart(weeks),
         "stages": _stages_chart(stages),
         "segments": _segments_chart(segments),
         "segments_broken": [segment for segment in segments if segment.error],
+        "campaigns": campaign_rows(),
         "models": models,
         "readers": readers_lag(),
         "jobs": _jobs(),

@@ -114,7 +114,7 @@ def _champion(version: ModelVersion) -> ModelFigures:
         version=version,
         url=reverse("admin:scoring_modelversion_change", args=[version.pk]),
         window=_("what really happened") if "outcome" in version.card else _("validation window"),
-        metrics=_metrics(document),
+        metrics=_metrics(document, version.card),
     )
 
 
@@ -125,7 +125,7 @@ def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
     ):
         document = card.get(key)
         if isinstance(document, Mapping):
-            metrics = _metrics(document)
+            metrics = _metrics(document, card)
             yield Window(
                 title=title,
                 span=_span(document),
@@ -136,10 +136,12 @@ def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
             )
 
 
-def _metrics(document: Mapping[str, Any]) -> list[Metric]:
+def _metrics(document: Mapping[str, Any], card: Mapping[str, Any]) -> list[Metric]:
+    """The metrics, the one that decides first: JSON in the database keeps no order."""
     found = document.get("metrics")
     if not isinstance(found, Mapping):
         return []
+    decides = card.get("decided_by")
     return [
         Metric(
             name=str(_METRIC_NAMES.get(name, name.replace("_", " "))),
@@ -150,7 +152,7 @@ def _metrics(document: Mapping[str, Any]) -> list[Metric]:
             better=bool(value.get("better")),
             higher_is_better=bool(value.get("higher_is_better", True)),
         )
-        for name, value in found.items()
+        for name, value in sorted(found.items(), key=lambda item: (item[0] != decides, item[0]))
         if isinstance(value, Mapping) and _is_number(value.get("model"), value.get("baseline"))
     ]
 

@@ -87,6 +87,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             for label, icon, model in entries
             if _may_view(request, model)
         ]
+        if items and items[0]["title"] == _("Templates"):
+            items.append(_item(_("Delivered"), "mark_email_read", reverse_lazy("delivered")))
         if items:
             groups.append({"title": title, "separator": True, "items": items})
     return groups

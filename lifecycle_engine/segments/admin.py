@@ -1,6 +1,10 @@
 """Segments, memberships and lifecycle stages in the admin."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
@@ -11,18 +15,54 @@ from lifecycle_engine.segments.models import (
     Segment,
     SegmentState,
     StageTransition,
+    TouchedCustomer,
 )
+from lifecycle_engine.segments.rules import RuleError, rule_parse
+from lifecycle_engine.segments.services import rule_references_check, segment_save
+
+
+class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A segment whose rule is read by the rule language before anything is saved."""
+
+    class Meta:
+        model = Segment
+        fields = ["name", "key", "description", "rule", "state"]
+
+    def clean(self) -> dict[str, Any]:
+        """Put what is wrong with the rule at its field, with the place inside the rule."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "rule" in cleaned:
+            key = cleaned.get("key") or self.instance.key
+            try:
+                rule_references_check(rule_parse(cleaned["rule"]), key=key)
+            except RuleError as error:
+                self.add_error("rule", str(error))
+        return cleaned
 
 
 @admin.register(Segment)
 class SegmentAdmin(EngineAdmin):
     """Audiences by rule."""
 
+    form = SegmentForm
     list_display = ["name", "key", "size", "state_shown", "as_of", "refresh_seconds", "version"]
     list_filter = ["state"]
     search_fields = ["name", "key"]
-    prepopulated_fields = {"key": ["name"]}
     readonly_fields = ["version", "size", "as_of", "refreshed_at", "refresh_seconds", "error"]
+    fieldsets = [
+        (None, {"fields": [("name", "key"), "description", "rule", "state"]}),
+        (
+            _("Membership"),
+            {
+                "fields": [
+                    ("size", "as_of"),
+                    ("refreshed_at", "refresh_seconds"),
+                    "version",
+                    "error",
+                ]
+            },
+        ),
+    ]
     ordering = ["name"]
 
     @labelled(
@@ -32,6 +72,32 @@ class SegmentAdmin(EngineAdmin):
     def state_shown(self, segment: Segment) -> tuple[str, str]:
         """The state as a coloured label."""
         return segment.state, str(segment.get_state_display())
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
+        """A key is what rules and programs know the segment by: it stays."""
+        return [*self.readonly_fields, *(["key"] if obj else [])]
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Segment | None = None
+    ) -> dict[str, list[str]]:
+        """A new segment's key comes from its name."""
+        return {} if obj else {"key": ["name"]}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Segment | None = None) -> bool:
+        """A segment is archived: rules and campaigns may point at it."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        """Save through the service, which also has the membership computed."""
+        saved = segment_save(
+            key=obj.key,
+            name=obj.name,
+            rule=obj.rule,
+            description=obj.description,
+            state=obj.state,
+            by=request.user.get_username(),
+        )
+        obj.__dict__.update(saved.__dict__)
 
 
 @admin.register(Membership)
@@ -76,3 +142,12 @@ class StageTransitionAdmin(RecordAdmin):
     list_select_related = ["customer"]
     search_fields = ["=customer__external_id"]
     ordering = ["-id"]
+
+
+@admin.register(TouchedCustomer)
+class TouchedCustomerAdmin(RecordAdmin):
+    """Customers who wait to be looked at again."""
+
+    list_display = ["customer"]
+    list_select_related = ["customer"]
+    ordering = ["-pk"]

@@ -19,12 +19,12 @@ OUR_MODELS = [
 RECORDS = {
     "campaigns": {"campaignversion", "decision", "enrolment", "occurrence"},
     "core": {"jobrun"},
-    "customers": {"consent", "identifier"},
+    "customers": {"consent", "customer", "identifier"},
     "events": {"event", "eventreceipt", "reader"},
     "messaging": {"message", "suppression"},
     "rewards": {"coupon", "redemption"},
     "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
-    "segments": {"customerstage", "membership", "membershipchange", "stagetransition"},
+    "segments": {"customerstage", "membership", "membershipchange", "stagetransition", "touchedcustomer"},
 }
 
 

@@ -33,6 +33,7 @@
   }
 
   function rewrite(name, value) {
+    if (typeof value !== "string") return value; // Bindings of an object are functions already.
     if (name === "x-data" && value.includes("localStorage.getItem('" + SIDEBAR)) {
       const tab = /activeTab: '([^']*)'/.exec(value);
       return "unfoldShell('" + (tab ? tab[1] : "") + "')";
