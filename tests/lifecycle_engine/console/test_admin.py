@@ -24,7 +24,13 @@ RECORDS = {
     "messaging": {"message", "suppression"},
     "rewards": {"coupon", "redemption"},
     "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
-    "segments": {"customerstage", "membership", "membershipchange", "stagetransition", "touchedcustomer"},
+    "segments": {
+        "customerstage",
+        "membership",
+        "membershipchange",
+        "stagetransition",
+        "touchedcustomer",
+    },
 }
 
 
