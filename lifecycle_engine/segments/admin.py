@@ -148,6 +148,5 @@ class StageTransitionAdmin(RecordAdmin):
 class TouchedCustomerAdmin(RecordAdmin):
     """Customers who wait to be looked at again."""
 
-    list_display = ["customer"]
-    list_select_related = ["customer"]
+    list_display = ["customer_id", "txid"]
     ordering = ["-pk"]
