@@ -38,8 +38,9 @@ _LEDGER = {
     Outcome.CAPPED: "capped",
     Outcome.FAILED: "failed",
 }
-_OUTBOX = {
+_OUTBOX: Mapping[str, str] = {
     MessageState.QUEUED: "pending",
+    MessageState.CLAIMED: "pending",
     MessageState.SENDING: "pending",
     MessageState.SENT: "sent",
     MessageState.DELIVERED: "sent",
@@ -180,7 +181,7 @@ def _step_book(journey: Journey, step: str, channel: str, counts: Counts) -> Ste
 def _term(source: str, state: str) -> str:
     """Which term of the books a count belongs to; empty for those that only check."""
     if source == "outbox":
-        return _OUTBOX[MessageState(state)]
+        return _OUTBOX[state]
     if source == "ledger":
         return _LEDGER.get(Outcome(state), "")
     if source == "waiting":

@@ -132,13 +132,9 @@ def _per_arm(tables: Tables, occurrence_id: int, goal: str, costs: pa.Table) -> 
     """One row per arm: customers, converted, sums of revenue and cost, and of the net squared."""
     enrolled = tables["enrolments"]
     enrolled = enrolled.filter(enrolled.occurrence_id == occurrence_id).select("customer_id", "arm")
-    orders, events = tables.orders, tables.events
+    orders = tables.orders
     bought = orders.group_by("customer_id").agg(revenue=orders.value.sum(), orders=orders.count())
-    reached = (
-        bought.select("customer_id", times="orders")
-        if goal == ORDER_EVENT
-        else events.filter(events.name == goal).group_by("customer_id").agg(times=events.count())
-    )
+    reached = _reached(tables, goal, bought)
     cost = ibis.memtable(costs)
     joined = (
         enrolled.left_join(bought, "customer_id")
@@ -163,6 +159,14 @@ def _per_arm(tables: Tables, occurrence_id: int, goal: str, costs: pa.Table) -> 
         net=net.sum(),
         net_squares=(net * net).sum(),
     )
+
+
+def _reached(tables: Tables, goal: str, bought: ir.Table) -> ir.Table:
+    """One row per customer with the goal's event, and how many times."""
+    if goal == ORDER_EVENT:
+        return bought.select("customer_id", times="orders")
+    events = tables.events.filter(tables.events.name == goal)
+    return events.group_by("customer_id").agg(times=events.count())
 
 
 def _coupon_costs(occurrence_id: int, since: datetime, until: datetime) -> pa.Table:

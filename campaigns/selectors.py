@@ -1,9 +1,9 @@
 """Reading campaigns: what a step needs to know, what is due, books and results."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -18,9 +18,8 @@ from campaigns.statistics import Difference
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.selectors import consents_granted
-from lifecycle_engine.events.models import Product
 from lifecycle_engine.messaging.selectors import suppressed
-from lifecycle_engine.scoring.models import Recommendation, Score
+from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.sdk.actions import Recipient, actions
 from lifecycle_engine.sdk.channels import channels
 from lifecycle_engine.segments.models import Membership
@@ -31,13 +30,11 @@ __all__ = [
     "CampaignResult",
     "Claimed",
     "Difference",
-    "RecommendedProduct",
     "StepBook",
     "campaign_books",
     "campaign_results",
     "campaign_version_newest",
     "enrolments_due",
-    "products_recommended",
     "recipients_of",
     "scores_now",
     "step_facts",
@@ -61,16 +58,11 @@ class Claimed:
     context: Mapping[str, Any]
     attempts: int
 
-
-@dataclass(frozen=True, slots=True)
-class RecommendedProduct:
-    """A product to show to a customer."""
-
-    sku: str
-    name: str
-    price: Decimal | None
-    url: str
-    reason: str
+    @classmethod
+    def of_row(cls, row: Sequence[Any]) -> "Claimed":
+        """From a row of ``sql/enrolments_claim.sql``, in which JSON is still text."""
+        *identity, context, attempts = row
+        return cls(*identity, context=json.loads(context), attempts=attempts)
 
 
 def campaign_version_newest(*, campaign_id: int) -> CampaignVersion | None:
@@ -96,30 +88,6 @@ def recipients_of(*, claimed: Sequence[Claimed]) -> tuple[Recipient, ...]:
     rows = Customer.objects.filter(pk__in=[row.customer_id for row in claimed])
     known = {row["id"]: row for row in rows.values(*_RECIPIENT_FIELDS)}
     return tuple(Recipient(**known[row.customer_id], context=row.context) for row in claimed)
-
-
-def products_recommended(
-    *, customer_ids: Collection[int], limit: int
-) -> dict[int, list[RecommendedProduct]]:
-    """The first products recommended to each customer, best first, as far as there are any."""
-    rows = Recommendation.objects.filter(customer_id__in=customer_ids)
-    items = {row.customer_id: row.items[:limit] for row in rows}
-    skus = {item["sku"] for chosen in items.values() for item in chosen}
-    catalogue = {product.sku: product for product in Product.objects.filter(sku__in=skus)}
-    return {
-        customer_id: [
-            RecommendedProduct(
-                sku=item["sku"],
-                name=catalogue[item["sku"]].name,
-                price=catalogue[item["sku"]].price,
-                url=catalogue[item["sku"]].url,
-                reason=str(item.get("reason", "")),
-            )
-            for item in chosen
-            if item["sku"] in catalogue
-        ]
-        for customer_id, chosen in items.items()
-    }
 
 
 def scores_now(*, customer_ids: Collection[int]) -> dict[int, dict[str, Any]]:

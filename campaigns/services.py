@@ -163,10 +163,8 @@ def enrolments_advance(*, limit: int, at: datetime) -> int:
     passed over.
     """
     with transaction.atomic():
-        claimed = [
-            Claimed(*row)
-            for row in sql_rows("campaigns", "enrolments_claim", {"limit": limit, "at": at})
-        ]
+        rows = sql_rows("campaigns", "enrolments_claim", {"limit": limit, "at": at})
+        claimed = [Claimed.of_row(row) for row in rows]
         for (occurrence_id, step), group in _grouped(claimed).items():
             _step_advance(occurrence_id, step, group, at)
     if not claimed:

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field
 
-from campaigns.selectors import RecommendedProduct, products_recommended
 from lifecycle_engine.messaging.models import MessageTemplate
-from lifecycle_engine.messaging.services import QueuedMessage, messages_queue
+from lifecycle_engine.messaging.services import QueuedMessage, QueueError, messages_queue
+from lifecycle_engine.scoring.selectors import RecommendedProduct, recommendations_of
 from lifecycle_engine.sdk.actions import (
     Action,
     ActionOutcome,
@@ -19,6 +19,7 @@ from lifecycle_engine.sdk.actions import (
     Recipient,
     actions,
 )
+from lifecycle_engine.sdk.errors import PermanentError
 from lifecycle_engine.sdk.registry import Config
 
 
@@ -56,7 +57,10 @@ class MessageAction(Action[MessageConfig]):
             )
             for recipient in batch.recipients
         }
-        messages_queue(rows=list(rows.values()))
+        try:
+            messages_queue(rows=list(rows.values()))
+        except QueueError as error:
+            raise PermanentError(str(error)) from error
         return {key: ActionOutcome.acted(reference=row.dedupe_key) for key, row in rows.items()}
 
     def problems(self) -> Iterable[ConfigProblem]:
@@ -77,7 +81,7 @@ class MessageAction(Action[MessageConfig]):
     ) -> Mapping[int, Sequence[RecommendedProduct]]:
         if not self.config.recommendations:
             return {}
-        return products_recommended(
+        return recommendations_of(
             customer_ids=[recipient.id for recipient in recipients],
             limit=self.config.recommendations,
         )

@@ -91,7 +91,7 @@ def journey(**steps: dict[str, Any]) -> dict[str, Any]:
 
 
 def consent(customer: Customer, *channels: str, granted: bool = True) -> None:
-    """Record consent for the channels, well before "now"."""
+    """Record consent for the channels before "now"; a refusal comes after a consent."""
     Consent.objects.bulk_create(
         Consent(
             customer=customer,
@@ -99,7 +99,7 @@ def consent(customer: Customer, *channels: str, granted: bool = True) -> None:
             purpose="marketing",
             granted=granted,
             source="test",
-            recorded_at=datetime(2017, 1, 1, tzinfo=UTC),
+            recorded_at=datetime(2017, 1 if granted else 2, 1, tzinfo=UTC),
         )
         for channel in channels
     )
