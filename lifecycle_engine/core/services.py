@@ -50,7 +50,7 @@ def api_key_recognise(key: str) -> ApiKey | None:
     """The record of a key that is valid now, or None."""
     kind, _, rest = key.partition("_")
     prefix, _, secret = rest.partition("_")
-    if kind != "le":
+    if kind != "le" or not prefix.isalnum():
         return None
     record = ApiKey.objects.filter(prefix=prefix, revoked_at=None).first()
     if record is None or not hmac.compare_digest(record.digest, _digest(secret)):

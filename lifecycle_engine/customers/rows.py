@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lifecycle_engine.core.documents import DocumentError, document_encode
 from lifecycle_engine.customers.models import Consent, ConsentPurpose, Customer
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -118,13 +119,24 @@ def traits_problem(traits: Traits) -> tuple[str, str] | None:
     return None
 
 
+def document_problem(name: str, document: Any) -> tuple[str, str] | None:
+    """Where in the named field, and why, the document can't be stored, or None when it can."""
+    if not isinstance(document, Mapping):
+        return name, f"wants an object, got {_shown(document)}"
+    try:
+        document_encode(document)
+    except DocumentError as error:
+        return f"{name}.{error.path}".removesuffix("."), error.message
+    return None
+
+
 def customer_row_problem(row: CustomerRow) -> tuple[str, str] | None:
     """The first field that is wrong and why, or None."""
     if not row.external_id:
         return "external_id", "is missing"
     if problem := text_problem(row.external_id, _EXTERNAL_ID_LIMIT):
         return "external_id", problem
-    return traits_problem(row)
+    return traits_problem(row) or document_problem("attributes", row.attributes)
 
 
 def consent_row_problem(row: ConsentRow) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
+from lifecycle_engine.core.documents import DocumentError, document_encode
 from lifecycle_engine.customers.rows import Traits, text_problem, traits_problem
 
 #: One event may have this many bytes as JSON.
@@ -104,32 +105,11 @@ def _kind(given: object) -> str:
 
 def _whole_check(item: Mapping[str, Any]) -> None:
     try:
-        encoded = _encode(item)
-    except UnicodeEncodeError as error:
-        raise ItemError("item", f"is not JSON text: {error.reason}") from None
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ItemError("item", f"is not JSON text: {error}") from None
+        encoded = document_encode(item)
+    except DocumentError as error:
+        raise ItemError(error.path or "item", error.message) from None
     if len(encoded) > ITEM_LIMIT:
         raise ItemError("item", f"has {len(encoded)} bytes, the limit is {ITEM_LIMIT}")
-    # A backslash that stands for itself may look the same, so look closer.
-    if b"\\u0000" in encoded and (path := _nul_path(item, "")):
-        raise ItemError(path, "holds a NUL character")
-
-
-def _nul_path(value: object, path: str) -> str | None:
-    """Where a text or a key holds a NUL, which PostgreSQL can't store."""
-    if isinstance(value, str):
-        return path if "\0" in value else None
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            below = f"{path}.{key}".strip(".").replace("\0", "\\0")
-            if found := below if "\0" in str(key) else _nul_path(inner, below):
-                return found
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            if found := _nul_path(inner, f"{path}[{index}]"):
-                return found
-    return None
 
 
 def _text(item: Mapping[str, Any], name: str, limit: int) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from lifecycle_engine.customers.rows import text_problem
+from lifecycle_engine.customers.rows import document_problem, text_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def product_row_problem(row: ProductRow) -> tuple[str, str] | None:
             return name, "is missing"
     if row.price is not None and not (row.price.is_finite() and 0 <= row.price < _PRICE_LIMIT):
         return "price", f"wants an amount from 0 to below {_PRICE_LIMIT}, got {row.price}"
-    return None
+    return document_problem("attributes", row.attributes)
 
 
 @dataclass(frozen=True, slots=True)

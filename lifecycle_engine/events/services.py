@@ -9,6 +9,7 @@ import msgspec
 from django.db import connection, transaction
 
 from lifecycle_engine.core.bulk import copy_rows
+from lifecycle_engine.core.documents import DocumentError, document_encode
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers import services as customers
 from lifecycle_engine.customers.rows import Rejection as UpsertRejection
@@ -170,11 +171,15 @@ def _engine_row(row: EngineEvent) -> LogRow:
             raise EngineEventError(f"{field} {problem}")
     if row.occurred_at.tzinfo is None:
         raise EngineEventError(f"occurred_at wants a time with a zone, got {row.occurred_at}")
+    try:
+        properties = document_encode(row.properties)
+    except DocumentError as error:
+        raise EngineEventError(f"properties {error}") from None
     return LogRow(
         customer_id=row.customer_id,
         message_id=row.message_id,
         name=row.name,
-        properties=msgspec.json.encode(row.properties),
+        properties=properties,
         value=row.value,
         currency=row.currency,
         product_sku=row.product_sku,

@@ -31,11 +31,15 @@ class HasScope(BasePermission):
     """The key holds the scope that the view's ``scopes`` names for the method."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        """Whether the key may do this; a view that names no scope is closed."""
+        """Whether the key may do this; a view that names no scope is closed.
+
+        Raises:
+            MethodNotAllowed: the view has no such method, whatever the key may do.
+        """
         if not isinstance(request.auth, ApiKey):
             return False
         scope = getattr(view, "scopes", {}).get(request.method)
-        if scope is None or scope not in request.auth.scopes:
-            self.message = f"The API key lacks the scope {scope!r}."
-            return False
-        return True
+        if scope is None:
+            raise exceptions.MethodNotAllowed(str(request.method))
+        self.message = f"The API key lacks the scope {str(scope)!r}."
+        return scope in request.auth.scopes

@@ -1,0 +1,86 @@
+"""What all API views share: keys and scopes, the shape of errors, bodies and pages."""
+
+from base64 import b64encode
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+from rest_framework import exceptions
+
+from lifecycle_engine.core.api.errors import exception_handler
+from lifecycle_engine.core.models import ApiKey, Scope
+from tests.factories.core import bearer
+
+CUSTOMERS = "/api/v1/customers/"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("_case", "header", "code"),
+    [
+        ("none", {}, "not_authenticated"),
+        ("another scheme", {"Authorization": "Basic eDp5"}, "not_authenticated"),
+        ("no key", {"Authorization": "Bearer"}, "authentication_failed"),
+        ("unknown key", {"Authorization": "Bearer le_0_x"}, "authentication_failed"),
+        ("not ASCII", {"Authorization": "Bearer le_\xe9_x"}, "authentication_failed"),
+    ],
+)
+def test_who_shows_no_key_is_asked_for_one(client, _case, header, code):
+    answer = client.get(CUSTOMERS, headers=header)
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.json()["code"] == code
+    assert answer.json()["fields"] == {}
+
+
+@pytest.mark.django_db
+def test_a_revoked_key_is_refused(client):
+    headers = bearer(Scope.CUSTOMERS_READ)
+    ApiKey.objects.update(revoked_at=timezone.now())
+
+    assert client.get(CUSTOMERS, headers=headers).status_code == 401
+
+
+@pytest.mark.django_db
+def test_a_key_does_what_its_scopes_say_and_no_more(client):
+    headers = bearer(Scope.CUSTOMERS_READ)
+
+    assert client.get(CUSTOMERS, headers=headers).status_code == 200
+    refused = client.post(CUSTOMERS, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    other = client.get(CUSTOMERS, headers=bearer(Scope.EVENTS_WRITE, name="other"))
+    assert other.json()["message"] == "The API key lacks the scope 'customers:read'."
+
+
+def test_errors_of_validation_name_the_field():
+    error = exceptions.ValidationError({"a": {"b": ["is wrong"]}, "c": [{}, {"d": ["missing"]}]})
+
+    answer = exception_handler(error, {})
+
+    assert answer.status_code == 400
+    assert answer.data["code"] == "invalid"
+    assert answer.data["message"] == "a.b: is wrong; c[1].d: missing"
+    assert answer.data["fields"] == {"a": {"b": ["is wrong"]}, "c": [{}, {"d": ["missing"]}]}
+
+
+def test_a_database_that_is_away_is_no_fault_of_the_client():
+    answer = exception_handler(OperationalError("host, user and all"), {})
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.data["message"] == "The database is away; try again."
+
+
+def test_an_error_of_ours_is_not_dressed_up():
+    assert exception_handler(ZeroDivisionError(), {}) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("cursor", ["x", "p", "p=abc", "p=1' OR 1", "p=²", f"p={'9' * 30}", "o=x"])
+def test_a_made_up_cursor_is_refused(client, cursor):
+    cursor = b64encode(cursor.encode()).decode()
+
+    answer = client.get(CUSTOMERS, {"cursor": cursor}, headers=bearer(Scope.CUSTOMERS_READ))
+
+    # Without a position it is the first page.
+    assert answer.status_code == (200 if cursor == "eA==" else 404)
