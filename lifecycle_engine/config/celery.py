@@ -6,8 +6,13 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready
+from kombu.transport.sqlalchemy import Transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
+
+# How often a worker looks for tasks on the embedded broker. Not a transport option: kombu would
+# hand that on to SQLAlchemy's create_engine, which refuses it.
+Transport.polling_interval = 0.2
 
 app = Celery("lifecycle_engine")
 app.config_from_object("django.conf:settings", namespace="CELERY")

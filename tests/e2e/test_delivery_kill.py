@@ -1,0 +1,186 @@
+"""A worker is killed in the middle of delivery: nobody gets a message twice, none is lost."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from email import message_from_bytes
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+
+from lifecycle_engine.config.environment import ROOT
+from lifecycle_engine.messaging.services import QueuedMessage, messages_queue
+from tests.factories.messaging import EmailTemplateFactory, ReaderFactory
+
+MESSAGES = 300
+LEASE_SECONDS = 2
+PATIENCE_SECONDS = 150
+
+
+@pytest.fixture
+def database_url(transactional_db):
+    """A database of its own that holds the queued messages, copied from the test's."""
+    template = EmailTemplateFactory()
+    messages_queue(
+        rows=[
+            QueuedMessage(
+                customer_id=customer.pk,
+                template_key=template.key,
+                channel="email",
+                campaign="winback",
+                dedupe_key=f"winback:{customer.pk}",
+                context={"code": f"CODE{customer.pk}"},
+            )
+            for customer in ReaderFactory.create_batch(MESSAGES)
+        ]
+    )
+    source = connection.settings_dict["NAME"]
+    copy = f"{source}_delivery_kill"
+    connections.close_all()
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [source]
+        )
+        server.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{source}"')
+        yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{copy}").geturl()
+        server.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
+
+
+@pytest.fixture
+def environment(database_url, tmp_path):
+    """What the processes get: a state folder, a database and a sink of their own."""
+    own = os.environ | {
+        "VAR": str(tmp_path),
+        "DATABASE_URL": database_url,
+        "CELERY_BROKER_URL": database_url.replace("postgresql://", "sqla+postgresql+psycopg://"),
+        "SECRET_KEY": settings.SECRET_KEY,
+        "POSTAL_ADDRESS": "1 Example Street",
+        "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "mail_sink", "--port", str(port)],
+        env=own,
+        stdout=subprocess.DEVNULL,
+    ) as sink:
+        try:
+            yield own | {"EMAIL_URL": f"smtp://127.0.0.1:{port}"}
+        finally:
+            sink.terminate()
+
+
+WORKER = [
+    *("-A", "lifecycle_engine.config.celery", "worker", "-l", "INFO", "-Q", "default"),
+    *("--pool=prefork", "--concurrency=1"),
+    *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+]
+
+
+@contextmanager
+def worker(environment, log):
+    """A real Celery worker in a process group of its own, killed with all its children."""
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            [*celery(environment), *WORKER],
+            env=environment,
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def celery(environment):
+    return [sys.executable, "-m", "celery", "-b", environment["CELERY_BROKER_URL"]]
+
+
+def wake(environment, task):
+    """Send a task, as the beat does."""
+    subprocess.run(
+        [*celery(environment), "call", task, "--queue", "default"],
+        env=environment,
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def wait_until(condition, log):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited in vain\n{log.read_text()[-5000:]}")
+        time.sleep(0.02)
+
+
+def received(folder):
+    return [path for path in (folder / "sink" / "email").glob("*.eml") if path.name[0] != "."]
+
+
+def listens(url):
+    try:
+        socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_killed_worker_sends_nothing_twice_and_loses_nothing(environment, tmp_path):
+    log = tmp_path / "worker.log"
+    with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as database:
+
+        def states():
+            return dict(
+                database.execute("SELECT state, count(*) FROM messaging_message GROUP BY 1")
+            )
+
+        def leases_over():
+            query = "SELECT count(*) FROM messaging_message WHERE lease_until > now()"
+            return database.execute(query).fetchone() == (0,)
+
+        # When a worker is killed in the middle of the delivery
+        with worker(environment, log):
+            wait_until(lambda: listens(environment["EMAIL_URL"]), log)
+            wake(environment, "messaging.deliver")
+            wait_until(lambda: len(received(tmp_path)) >= MESSAGES // 3, log)
+        at_the_kill = states()
+        wait_until(leases_over, log)
+
+        # And another one finds its work
+        with worker(environment, log):
+            wake(environment, "messaging.recover")
+            wait_until(lambda: set(states()) <= {"sent", "unknown"}, log)
+
+        # Then every message is sent or, at most the one that was under way, unknown
+        assert at_the_kill["queued"] > 0
+        assert at_the_kill["sent"] > 0
+        final = Counter(states())
+        assert final["sent"] + final["unknown"] == MESSAGES
+        assert final["unknown"] == at_the_kill.get("sending", 0) <= 1
+        # And nobody got one twice, and everybody whose message counts as sent got it
+        ids = [message_from_bytes(path.read_bytes())["Message-ID"] for path in received(tmp_path)]
+        assert len(ids) == len(set(ids))
+        rows = database.execute(
+            "SELECT provider_id FROM messaging_message WHERE state = 'sent'"
+        ).fetchall()
+        sent = {provider_id for (provider_id,) in rows}
+        assert sent <= set(ids)
+        assert len(set(ids) - sent) <= final["unknown"]
+        # And the log says the same
+        events = "SELECT count(*) FROM events_event WHERE name = 'Email Sent'"
+        assert database.execute(events).fetchone() == (final["sent"],)
