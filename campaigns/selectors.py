@@ -61,8 +61,8 @@ class Claimed:
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> "Claimed":
         """From a row of ``sql/enrolments_claim.sql``, in which JSON is still text."""
-        *identity, context, attempts = row
-        return cls(*identity, context=json.loads(context), attempts=attempts)
+        key, occurrence_id, customer_id, arm, step, context, attempts = row
+        return cls(key, occurrence_id, customer_id, arm, step, json.loads(context), attempts)
 
 
 def campaign_version_newest(*, campaign_id: int) -> CampaignVersion | None:

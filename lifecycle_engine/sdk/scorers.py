@@ -72,7 +72,7 @@ class BaseScorer(Extension):
     horizon_days: ClassVar[int] = 30
 
     def __init__(self, config: Any = None) -> None:
-        self.config = config if config is not None else self.Config()
+        self.config: Any = config if config is not None else self.Config()
 
     @property
     def algorithm(self) -> str:

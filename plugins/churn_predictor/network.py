@@ -104,7 +104,10 @@ def _standardised(
     values: NDArray[np.float64], scale: Mapping[str, NDArray[Any]]
 ) -> NDArray[np.float32]:
     centred = (values - scale["mean"]) / scale["spread"]
-    return np.nan_to_num(np.clip(centred, -_LIMIT, _LIMIT), nan=0.0).astype(np.float32)
+    found: NDArray[np.float32] = np.nan_to_num(np.clip(centred, -_LIMIT, _LIMIT), nan=0.0).astype(
+        np.float32
+    )
+    return found
 
 
 def _keras_model(keras: Any, *, width: int, config: NetworkConfig) -> Any:

@@ -151,7 +151,7 @@ class Spend30d(Scorer):
         self._models = {name: stored[name] for name in _LOSSES}
 
     def _mixed(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        share = self.config.mean_share
+        share: float = self.config.mean_share
         return share * self._one("mean", frame) + (1 - share) * self._one("median", frame)
 
     def _one(self, name: str, frame: pd.DataFrame) -> NDArray[np.float64]:

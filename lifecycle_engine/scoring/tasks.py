@@ -1,0 +1,34 @@
+"""Training and scoring as background work; they belong on the ``gpu`` queue."""
+
+from datetime import datetime
+
+from celery import shared_task
+
+from lifecycle_engine.core.clock import business_now
+from lifecycle_engine.scoring import services
+
+
+@shared_task(name="scoring.train", queue="gpu")
+def model_train(*, scorer_key: str, as_of: str | None = None) -> None:
+    """Train a scorer; ``as_of`` in ISO format, by default business time."""
+    at = business_now()
+    services.model_train(scorer_key=scorer_key, as_of=_moment(as_of, at), at=at)
+
+
+@shared_task(name="scoring.run", queue="gpu")
+def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
+    """Score everybody; ``as_of`` in ISO format, by default business time."""
+    services.scorer_run(scorer_key=scorer_key, as_of=_moment(as_of, business_now()))
+
+
+@shared_task(name="scoring.train_and_run", queue="gpu")
+def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
+    """Train a scorer, then score everybody with its champion."""
+    at = business_now()
+    moment = _moment(as_of, at)
+    services.model_train(scorer_key=scorer_key, as_of=moment, at=at)
+    services.scorer_run(scorer_key=scorer_key, as_of=moment)
+
+
+def _moment(as_of: str | None, at: datetime) -> datetime:
+    return at if as_of is None else datetime.fromisoformat(as_of)
