@@ -19,6 +19,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Lifecycle Engine",
     "SITE_SUBHEADER": _("Marketing automation"),
     "SITE_SYMBOL": "cycle",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": _asset("console/favicon.svg")}
+    ],
     "SITE_URL": reverse_lazy("admin:index"),
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  const CLICK = "[x-on\\:click]:not(a, button, input, select, textarea, label, summary)";
+  const CLICK = "[x-on\\:click]:not(a[href], button, input, select, textarea, label, summary)";
   const FOCUSABLE =
     "a[href], button:not([disabled]), input:not([type=hidden]):not([disabled]), " +
     "select:not([disabled]), textarea:not([disabled]), [tabindex='0']";
@@ -41,6 +41,12 @@
     return label.more;
   }
 
+  function iconsOf(element) {
+    if (element.matches(".material-symbols-outlined")) return element.textContent.trim();
+    const icons = element.querySelectorAll(".material-symbols-outlined");
+    return [...icons].map((icon) => icon.textContent).join("").trim();
+  }
+
   // The theme's clickable divs and spans become buttons.
   function buttons(root, label) {
     root.querySelectorAll(CLICK).forEach((element) => {
@@ -48,7 +54,8 @@
       if (element.querySelector(FOCUSABLE)) return;
       element.setAttribute("role", "button");
       element.tabIndex = 0;
-      name(element, labelOf(element, label));
+      // Visible words are the name; only a bare icon needs one.
+      if (iconsOf(element) === element.textContent.trim()) name(element, labelOf(element, label));
       element.addEventListener("keydown", (event) => {
         if (event.key !== "Enter" && event.key !== " ") return;
         event.preventDefault();
@@ -59,8 +66,7 @@
       icon.setAttribute("aria-hidden", "true");
     });
     root.querySelectorAll("a, button").forEach((control) => {
-      const icons = control.querySelectorAll(".material-symbols-outlined");
-      const bare = [...icons].map((icon) => icon.textContent).join("").trim();
+      const bare = iconsOf(control);
       if (bare && control.textContent.trim() === bare && !control.title) name(control, label.more);
     });
   }

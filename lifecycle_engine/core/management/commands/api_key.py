@@ -23,7 +23,7 @@ class Command(BaseCommand):
             help=f"What the key may do; may be repeated. One of {', '.join(Scope.values)}.",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - the base names them
+    def handle(self, *args: Any, **options: Any) -> None:
         try:
             _, key = api_key_create(name=options["name"], scopes=options["scope"])
         except ApiKeyError as error:
