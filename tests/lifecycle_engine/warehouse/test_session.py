@@ -10,7 +10,7 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.models import Product
 from lifecycle_engine.sdk.tables import Tables, json_text
 from lifecycle_engine.warehouse import schemas
-from lifecycle_engine.warehouse.delta import DeltaStore
+from lifecycle_engine.warehouse.delta import DeltaStore, batch_append
 from lifecycle_engine.warehouse.engines.opening import WarehouseUrlError, engine_open, store_open
 from lifecycle_engine.warehouse.registry import (
     TableRegistrationError,
@@ -31,6 +31,11 @@ def event_rows(*moments: datetime) -> pa.Table:
         ],
         schema=schemas.EVENTS,
     )
+
+
+def write(store: DeltaStore, rows: pa.Table) -> None:
+    table = store.create("events", schemas.EVENTS, description="")
+    batch_append(table, rows, writer="test", batch=1)
 
 
 def event_ids(tables: Tables) -> list[str]:
@@ -93,9 +98,7 @@ def test_event_tables_end_before_as_of(settings):
     before = datetime(2017, 11, 30, 23, 59, 59, 999999, tzinfo=UTC)
     january = datetime(2017, 1, 5, tzinfo=UTC)
     after = datetime(2018, 1, 1, tzinfo=UTC)
-    store_open(settings.WAREHOUSE_URL).append(
-        "events", event_rows(january, before, DECEMBER, after), writer="test", batch=1
-    )
+    write(store_open(settings.WAREHOUSE_URL), event_rows(january, before, DECEMBER, after))
 
     with warehouse_session(as_of=DECEMBER) as tables:
         november = tables.window(datetime(2017, 11, 1, tzinfo=UTC), DECEMBER)
@@ -110,7 +113,7 @@ def test_event_tables_end_before_as_of(settings):
 def test_only_the_files_of_the_months_asked_for_are_read(tmp_path):
     store = DeltaStore(tmp_path / "store")
     moments = [datetime(2017, month, 15, tzinfo=UTC) for month in range(1, 13)]
-    store.append("events", event_rows(*moments), writer="test", batch=1)
+    write(store, event_rows(*moments))
 
     year = store.files("events", start=None, end=datetime(2018, 1, 1, tzinfo=UTC))
     spring = store.files(
@@ -156,7 +159,7 @@ def test_naive_time_is_refused():
 def test_unknown_table_is_named():
     with (
         warehouse_session(as_of=DECEMBER) as tables,
-        pytest.raises(UnknownTableError, match="No table 'oders'; there is: customers, "),
+        pytest.raises(UnknownTableError, match=r"No table 'oders'; there is: .*\bcustomers, "),
     ):
         tables["oders"]
 
