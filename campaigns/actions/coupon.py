@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field
 
-from lifecycle_engine.rewards.models import Coupon, Offer
+from lifecycle_engine.rewards.models import Coupon, Offer, OfferKind
 from lifecycle_engine.rewards.services import coupons_issue
 from lifecycle_engine.sdk.actions import Action, ActionOutcome, Batch, ConfigProblem, actions
 from lifecycle_engine.sdk.registry import Config
@@ -65,6 +66,8 @@ class CouponIssue(Action[CouponConfig]):
 def _issued(coupon: Coupon, offer: Offer) -> ActionOutcome:
     context: dict[str, Any] = {
         "code": coupon.code,
+        "value_text": _value_text(offer),
+        "expires_on": date_format(coupon.expires_at, "j F Y"),
         "expires_at": coupon.expires_at.isoformat(),
         "offer": offer.name,
         "kind": offer.kind,
@@ -73,3 +76,9 @@ def _issued(coupon: Coupon, offer: Offer) -> ActionOutcome:
         "currency": offer.currency,
     }
     return ActionOutcome.acted(reference=coupon.code, context={"coupon": context})
+
+
+def _value_text(offer: Offer) -> str:
+    if offer.kind == OfferKind.PERCENT:
+        return f"{offer.value.normalize():f}%"
+    return f"{offer.value:.2f} {offer.currency}"
