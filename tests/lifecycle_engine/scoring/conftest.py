@@ -24,6 +24,11 @@ def _own_storage(settings, tmp_path):
     }
 
 
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch):
+    monkeypatch.setattr("lifecycle_engine.scoring.metrics.RESAMPLES", 10)
+
+
 @pytest.fixture
 def dummy():
     """The dummy plugin's scorers, registered for the length of a test."""
