@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from lifecycle_engine.core.clock import business_now
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
+from lifecycle_engine.core.modeladmin import RecordAdmin
 from lifecycle_engine.events.models import Event, EventReceipt, Product, Reader
 
 
@@ -42,12 +42,16 @@ class ReaderAdmin(RecordAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(EngineAdmin):
-    """The catalogue."""
+class ProductAdmin(RecordAdmin):
+    """The catalogue, as the shop sends it through the API."""
 
     list_display = ["sku", "name", "brand", "department", "category", "price", "available"]
     list_display_links = ["sku", "name"]
+    # Named, so that no form field is made for them: Django warns of every URL field's scheme.
+    fields = [
+        *("sku", "name", "brand", "department", "category", "price", "currency", "available"),
+        *("url", "image_url", "attributes", "updated_at"),
+    ]
     list_filter = ["available"]
     search_fields = ["=sku", "^name"]
-    readonly_fields = ["updated_at"]
     ordering = ["-id"]
