@@ -42,6 +42,7 @@ class BoundedTables:
         self._tables = tables
         self._excluded = excluded
         self._start = start
+        self._made: dict[str, ir.Table] = {}
 
     @property
     def as_of(self) -> datetime:
@@ -84,11 +85,10 @@ class BoundedTables:
                 f"Scorers can't read table {name!r}: it knows only the present. "
                 f"There is: {', '.join(_CUSTOMER_COLUMN)}"
             )
-        table, column = self._tables[name], _CUSTOMER_COLUMN[name]
-        if column is None or not self._excluded:
-            return table
-        objectors = ibis.memtable({column: sorted(self._excluded)}, schema={column: "int64"})
-        return table.anti_join(objectors, column)
+        if name not in self._made:
+            # Kept, since to Ibis the columns of a table made anew are another table's.
+            self._made[name] = self._without_objectors(self._tables[name], _CUSTOMER_COLUMN[name])
+        return self._made[name]
 
     def window(self, start: datetime, end: datetime) -> "BoundedTables":
         """The same tables between two moments.
@@ -106,6 +106,12 @@ class BoundedTables:
     def execute(self, expression: ir.Expr) -> pa.Table:
         """Compute a table expression."""
         return self._tables.execute(expression)
+
+    def _without_objectors(self, table: ir.Table, column: str | None) -> ir.Table:
+        if column is None or not self._excluded:
+            return table
+        objectors = ibis.memtable({column: sorted(self._excluded)}, schema={column: "int64"})
+        return table.anti_join(objectors, column)
 
 
 @contextmanager

@@ -1,0 +1,276 @@
+"""Training, scoring and judging, from the real log to published scores."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+
+from lifecycle_engine.core.models import JobRun, JobState
+from lifecycle_engine.customers.models import Consent, Customer
+from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.errors import (
+    ArtefactError,
+    LeakageError,
+    ModelMissingError,
+    OutcomeWindowError,
+    ScorerBusyError,
+    ScorerConfigError,
+    ScorerOffError,
+    ScorerOutputError,
+    TrainingDataError,
+)
+from lifecycle_engine.scoring.evaluation import model_evaluate
+from lifecycle_engine.scoring.models import (
+    ModelVersion,
+    Recommendation,
+    Score,
+    ScoreHistory,
+    ScorerSetting,
+)
+from lifecycle_engine.scoring.selectors import scorer_restored
+from lifecycle_engine.scoring.services import model_train, scorer_run
+from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
+
+LAPSE = "dummy.lapse"
+
+
+def train(key=LAPSE, **given):
+    return model_train(**{"scorer_key": key, "as_of": AS_OF, "at": AS_OF} | given)
+
+
+def scores():
+    columns = ("customer_id", "value", "percentile", "model_version_id", "as_of")
+    return list(Score.objects.order_by("scorer_key", "customer_id").values_list(*columns))
+
+
+def test_a_model_is_trained_scores_and_is_judged(shop, dummy):
+    version = train()
+
+    assert (version.number, version.state) == (1, "champion")
+    assert version.card["better_than_baseline"] is True
+    assert version.card["decided_by"] == "average_precision"
+    assert version.card["validation"]["from"] == "2017-11-11T00:00:00+00:00"
+    assert version.card["validation"]["until"] == "2017-12-01T00:00:00+00:00"
+    # Every training window ends where the validation window begins, or before.
+    assert [w["until"][:10] for w in version.card["training"]] == [
+        "2017-11-11",
+        "2017-10-27",
+        "2017-10-12",
+    ]
+    assert version.features == ["recency_days", "orders_30d", "largest"]
+
+    result = scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+
+    assert (result.customers, result.written, result.withdrawn) == (CUSTOMERS, CUSTOMERS, 0)
+    values = pd.Series([row[1] for row in scores()])
+    assert np.allclose([row[2] for row in scores()], values.rank(pct=True) * 100)
+    assert ScoreHistory.objects.count() == CUSTOMERS
+
+    found = model_evaluate(scorer_key=LAPSE, as_of=AS_OF)
+
+    assert (found.start, found.end) == (AS_OF, AS_OF + timedelta(days=20))
+    assert found.customers == CUSTOMERS
+    assert found.metrics["auc"].model > 0.8
+    assert found.metrics["auc"].baseline == 0.5
+    version.refresh_from_db()
+    assert version.card["outcome"] == found.as_json()
+    assert list(JobRun.objects.order_by("pk").values_list("name", "subject", "state")) == [
+        ("scoring.train", LAPSE, JobState.SUCCEEDED),
+        ("scoring.run", LAPSE, JobState.SUCCEEDED),
+    ]
+
+
+def test_doing_it_again_changes_nothing(shop, dummy):
+    version = train()
+    scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+    before = scores()
+
+    assert train() == version
+    again = scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+
+    assert (again.customers, again.written, again.withdrawn) == (CUSTOMERS, 0, 0)
+    assert scores() == before
+    assert ModelVersion.objects.count() == 1
+    assert ScoreHistory.objects.count() == CUSTOMERS
+
+
+def test_equal_data_and_seed_give_equal_models(shop, dummy):
+    frame = datasets.feature_frame(dummy.Lapse(), as_of=AS_OF)
+    first = scorer_restored(version=train()).predict(frame)
+    ModelVersion.objects.all().delete()
+
+    assert scorer_restored(version=train()).predict(frame).equals(first)
+
+
+def test_other_configuration_or_data_make_another_version(shop, dummy):
+    train()
+    ScorerSetting.objects.create(key=LAPSE, config={"strength": 0.5})
+
+    second = train()
+    third = train(as_of=AS_OF - timedelta(days=1))
+
+    assert (second.number, second.config) == (2, {"strength": 0.5})
+    assert third.number == 3
+    assert list(ModelVersion.objects.order_by("number").values_list("state", flat=True)) == [
+        "retired",
+        "retired",
+        "champion",
+    ]
+
+
+def test_a_model_worse_than_its_baseline_stays_a_candidate(shop, dummy):
+    first = train("dummy.spend")
+    second = train("dummy.spend", as_of=AS_OF - timedelta(days=1))
+
+    # The first is better than nothing; the card says that it is not better than its baseline.
+    assert {v.number: (v.state, v.card["better_than_baseline"]) for v in (first, second)} == {
+        1: ("champion", first.card["better_than_baseline"]),
+        2: (
+            "champion" if second.card["better_than_baseline"] else "candidate",
+            second.card["better_than_baseline"],
+        ),
+    }
+
+
+def test_who_objects_to_profiling_is_neither_learned_from_nor_scored(shop, dummy):
+    train()
+    scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+    objector = Customer.objects.get(external_id="customer-07")
+    Consent.objects.create(
+        customer=objector, purpose="profiling", granted=False, source="test", channel=""
+    )
+
+    version = train()
+    result = scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+
+    assert version.number == 2
+    assert version.card["validation"]["rows"] == CUSTOMERS - 1
+    assert (result.customers, result.withdrawn) == (CUSTOMERS - 1, 1)
+    assert not Score.objects.filter(customer=objector).exists()
+
+
+def test_a_ranking_is_published_and_judged(shop, dummy):
+    version = train("dummy.again")
+    result = scorer_run(scorer_key="dummy.again", as_of=AS_OF)
+    found = model_evaluate(scorer_key="dummy.again", as_of=AS_OF)
+
+    assert version.card["decided_by"] == "ndcg_at_10"
+    assert result.customers == result.written == Recommendation.objects.count() == CUSTOMERS
+    items = Recommendation.objects.get(customer__external_id="customer-03").items
+    assert items[0]["sku"] == "sku-3"
+    assert items[0]["reason"] == "You buy it often"
+    assert found.metrics["hit_rate_at_10"].model == 1.0
+    assert found.metrics["hit_rate_at_10"].baseline == 0.0
+    assert scorer_run(scorer_key="dummy.again", as_of=AS_OF).written == 0
+
+
+def test_half_a_run_is_never_published(shop, dummy, monkeypatch):
+    train()
+    scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+    before = scores()
+    monkeypatch.setattr("lifecycle_engine.scoring.services.BATCH", 10)
+    whole = dummy.Lapse.predict
+
+    def broken(self, frame):
+        found = whole(self, frame)
+        return found.where(found.index < found.index.max() - 3) if frame.index[0] > 25 else found
+
+    monkeypatch.setattr(dummy.Lapse, "predict", broken)
+    with pytest.raises(ScorerOutputError, match=r"dummy\.lapse gave nan to customer"):
+        scorer_run(scorer_key=LAPSE, as_of=AS_OF + timedelta(days=1))
+
+    assert scores() == before
+    assert JobRun.objects.latest("pk").state == JobState.FAILED
+
+
+def test_a_scorer_can_not_see_what_it_is_to_predict(shop, dummy, monkeypatch):
+    def peek(self, tables):
+        end = tables.as_of + timedelta(days=20)
+        return (
+            tables.window(tables.as_of, end)
+            .orders.group_by("customer_id")
+            .aggregate(largest=tables.orders.value.max())
+        )
+
+    monkeypatch.setattr(dummy.Lapse, "own_features", peek)
+    with pytest.raises(LeakageError, match="may see only the beginning to 2017"):
+        train()
+
+    monkeypatch.setattr(dummy.Lapse, "own_features", lambda self, tables: tables["scores"])
+    with pytest.raises(LeakageError, match="'scores': it knows only the present"):
+        train()
+
+    assert ModelVersion.objects.count() == 0
+    newest = {}
+
+    def look(self, tables):
+        found = tables.execute(tables.orders.aggregate(at=tables.orders.occurred_at.max()))
+        newest[tables.as_of] = found.column("at")[0].as_py()
+        return tables.orders.group_by("customer_id").aggregate(largest=tables.orders.value.max())
+
+    monkeypatch.setattr(dummy.Lapse, "own_features", look)
+    train()
+    assert len(newest) == 6
+    assert all(last < as_of for as_of, last in newest.items())
+
+
+def test_a_tampered_model_does_not_score(shop, dummy):
+    version = train()
+    default_storage.delete(version.artefact)
+    default_storage.save(version.artefact, ContentFile(b"something else"))
+
+    with pytest.raises(ArtefactError, match="does not have the recorded SHA-256"):
+        scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+
+    assert scores() == []
+
+
+def test_a_scorer_is_refused_with_the_reason(shop, dummy):
+    with pytest.raises(ModelMissingError, match=r"dummy\.lapse has no trained model"):
+        scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+    with pytest.raises(TrainingDataError, match="needs 60 days of orders before 2017-09-01"):
+        train(as_of=AS_OF - timedelta(days=91))
+    with pytest.raises(TrainingDataError, match="can't learn from 2017-12-02"):
+        train(as_of=AS_OF + timedelta(days=1))
+    with pytest.raises(OutcomeWindowError, match="published nothing"):
+        model_evaluate(scorer_key=LAPSE, as_of=AS_OF)
+    setting = ScorerSetting.objects.create(key=LAPSE, config={"strenght": 2})
+    with pytest.raises(ScorerConfigError, match="strenght=2"):
+        train()
+    setting.mode = "off"
+    setting.save()
+    with pytest.raises(ScorerOffError, match="switched off"):
+        train()
+    assert ModelVersion.objects.count() == 0
+
+
+def test_one_worker_at_a_time(shop, dummy):
+    with psycopg.connect(**_connection_parameters()) as other:
+        other.execute("SELECT pg_advisory_lock(hashtextextended('scoring:dummy.lapse', 0))")
+        with pytest.raises(ScorerBusyError, match="by another worker"):
+            train()
+    assert train().number == 1
+
+
+def test_a_scorer_in_shadow_mode_publishes_nothing(shop, dummy):
+    ScorerSetting.objects.create(key=LAPSE, mode="shadow")
+    train()
+
+    result = scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+
+    assert (result.customers, result.written) == (CUSTOMERS, 0)
+    assert scores() == []
+
+
+def _connection_parameters():
+    given = connection.get_connection_params()
+    return {
+        name: given[name]
+        for name in ("dbname", "user", "password", "host", "port")
+        if name in given
+    }
