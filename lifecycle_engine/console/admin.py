@@ -79,7 +79,7 @@ class PageAdmin(RecordAdmin):
 
 
 @admin.register(Customer)
-class CustomerPage(CustomerAdmin, PageAdmin):
+class CustomerPage(CustomerAdmin, PageAdmin):  # type: ignore[misc]
     """The list of customers, and each one's page."""
 
     page_template = "console/customer.html"

@@ -67,7 +67,7 @@ _TERMS = ("sent", "suppressed", "capped", "deferred", "failed", "unknown", "pend
 def books_of(occurrence: Occurrence) -> CampaignBooks | None:
     """The books, or None where the published documents can't be read any more."""
     try:
-        books: CampaignBooks = cache.get_or_set(
+        books: CampaignBooks | None = cache.get_or_set(
             f"console.books.{occurrence.pk}",
             lambda: campaign_books(occurrence_id=occurrence.pk),
             _KEEP,
@@ -87,7 +87,7 @@ def result_of(occurrence: Occurrence, *, at: datetime) -> CampaignResult | None:
     if at <= occurrence.fire_at:
         return None
     try:
-        result: CampaignResult = cache.get_or_set(
+        result: CampaignResult | None = cache.get_or_set(
             f"console.result.{occurrence.pk}.{at:%Y%m%d%H%M}", compute, _KEEP
         )
     except (CampaignError, ValidationError):

@@ -66,8 +66,8 @@ def _words_in(source: str) -> Iterator[Word]:
 
 def _word(call: ast.Call) -> Word | None:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    texts = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
-    texts = [text for text in texts if isinstance(text, str)]
+    constants = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
+    texts = [constant for constant in constants if isinstance(constant, str)]
     if name in _SINGULAR and len(call.args) == 1 and texts:
         return Word(texts[0])
     if name in _CONTEXT and len(texts) > 1:

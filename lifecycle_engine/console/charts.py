@@ -175,15 +175,16 @@ def _axis(ticks: Sequence[str]) -> SafeString:
     chosen = [index for index in range(len(ticks)) if index % every == 0]
     return format_html_join(
         "",
-        '<text class="le-chart-tick" x="{}%" y="{}" text-anchor="{}">{}</text>',
+        '<text class="le-chart-tick{}" x="{}%" y="{}" text-anchor="{}">{}</text>',
         (
             (
+                " le-chart-spare" if place % 2 else "",  # Left out where there is little room.
                 f"{100 * index / max(len(ticks) - 1, 1):.2f}",
                 _LINE_HEIGHT - 6,
                 "start" if index == 0 else "end" if index == len(ticks) - 1 else "middle",
                 ticks[index],
             )
-            for index in chosen
+            for place, index in enumerate(chosen)
         ),
     )
 
