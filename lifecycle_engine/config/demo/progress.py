@@ -41,10 +41,7 @@ class Bar:
 
 
 class Stages:
-    """Runs stages one after another, each once in the life of a demo.
-
-    A stage that has succeeded is not run again: its figures are those of the first time.
-    """
+    """Runs stages one after another and remembers the figures of each one's first success."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -67,8 +64,7 @@ class Stages:
         self._progress.stop()
 
     @contextmanager
-    def stage(self, title: str) -> Iterator[Bar]:
-        """A bar for a stage that is safe to do again, and done again every time."""
+    def _stage(self, title: str) -> Iterator[Bar]:
         bar = Bar(self._progress, self._progress.add_task(title, total=None, note=""))
         yield bar
         task = self._progress.tasks[bar.task]
@@ -77,13 +73,27 @@ class Stages:
 
     def once(self, key: str, title: str, work: Callable[[Bar], None]) -> dict[str, Any]:
         """Do a stage unless it has been done; returns its figures, ``seconds`` among them."""
-        with self.stage(title) as bar:
-            done = JobRun.objects.filter(name=_JOB, subject=key, state=JobState.SUCCEEDED).first()
-            if done is not None:
-                return dict(done.result)
-            with job_run(_JOB, key) as job:
-                start = time.perf_counter()
-                work(bar)
-                seconds = time.perf_counter() - start
-                job.result(seconds=round(seconds, 2), **bar.figures)
-                return dict(job.run.result)
+        with self._stage(title) as bar:
+            return _first_figures(key) or _figures(key, bar, work)
+
+    def again(self, key: str, title: str, work: Callable[[Bar], None]) -> dict[str, Any]:
+        """Do a stage every time; returns the figures of the first time, when there was work."""
+        with self._stage(title) as bar:
+            first = _first_figures(key)
+            figures = _figures(key, bar, work)
+            return first or figures
+
+
+def _first_figures(key: str) -> dict[str, Any] | None:
+    succeeded = JobRun.objects.filter(name=_JOB, subject=key, state=JobState.SUCCEEDED)
+    first = succeeded.order_by("pk").first()
+    return None if first is None else dict(first.result)
+
+
+def _figures(key: str, bar: Bar, work: Callable[[Bar], None]) -> dict[str, Any]:
+    with job_run(_JOB, key) as job:
+        start = time.perf_counter()
+        work(bar)
+        seconds = time.perf_counter() - start
+        job.result(**bar.figures, seconds=round(seconds, 2))
+        return dict(job.run.result)

@@ -1,0 +1,140 @@
+"""The main job: load, train, score, segment, run a campaign, deliver, and see what came true."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from campaigns.services import campaigns_fire_due
+
+from campaigns.models import Campaign, Enrolment, Occurrence
+from lifecycle_engine.config.demo import END, NOW
+from lifecycle_engine.config.demo.configuration import (
+    AUDIENCE,
+    SCORERS,
+    campaign_configure,
+    segments_configure,
+)
+from lifecycle_engine.config.demo.dataset import Dataset
+from lifecycle_engine.config.demo.loading import catalogue_load, events_load
+from lifecycle_engine.config.demo.progress import Bar, Stages
+from lifecycle_engine.config.demo.working import work_watch
+from lifecycle_engine.messaging.models import Message, MessageState
+from lifecycle_engine.scoring.evaluation import model_evaluate
+
+_BEFORE_ALL = datetime(2016, 1, 1, tzinfo=UTC)
+_UNFINISHED = (MessageState.QUEUED, MessageState.CLAIMED, MessageState.SENDING)
+
+
+def pipeline_run(stages: Stages) -> dict[str, dict[str, Any]]:
+    """Do the main job; returns each stage's figures by its key.
+
+    Stages that only ever add (loading, training) are done once; those whose effect must never
+    happen twice (campaign, delivery) are done again every time, and change nothing then.
+
+    Raises:
+        WorkerError: a worker failed.
+        DemoDataError: the engine refused some of the data.
+    """
+    dataset = Dataset()
+    history = partial(events_load, dataset, start=_BEFORE_ALL, end=NOW)
+    december = partial(events_load, dataset, start=NOW, end=END)
+    figures = {
+        "catalogue": stages.once(
+            "catalogue", "Product catalogue", partial(catalogue_load, dataset)
+        ),
+        "history": stages.once("history", "Events to 30 November", history),
+        "mirror": stages.once("mirror", "Columnar copy", _mirror),
+    }
+    for scorer in SCORERS:
+        train = partial(_train, scorer)
+        figures[f"train:{scorer}"] = stages.once(f"train:{scorer}", f"Train {scorer}", train)
+        score = partial(_score, scorer)
+        figures[f"score:{scorer}"] = stages.once(f"score:{scorer}", f"Score {scorer}", score)
+    figures["stages"] = stages.once("stages", "Lifecycle stages", _lifecycle_stages)
+    figures["segments"] = stages.once("segments", "Segments", _segments)
+    figures["campaign"] = stages.again("campaign", "Campaign and coupons", _campaign)
+    figures["delivery"] = stages.again("delivery", "Deliver e-mail and SMS", _delivery)
+    figures["december"] = stages.once("december", "What December brought", december)
+    figures["mirror:december"] = stages.once("mirror:december", "Columnar copy", _mirror)
+    figures["outcome"] = stages.once("outcome", "Judge the models by December", _outcome)
+    return figures
+
+
+def _mirror(bar: Bar) -> None:
+    bar.figures.update(work_watch("warehouse.mirror", bar=bar, job="warehouse.mirror"))
+    bar.figures["rows"] = bar.figures.get("events", 0)
+
+
+def _train(scorer: str, bar: Bar) -> None:
+    found = work_watch(
+        "scoring.train",
+        bar=bar,
+        job="scoring.train",
+        subject=scorer,
+        queue="gpu",
+        scorer_key=scorer,
+        as_of=NOW.isoformat(),
+    )
+    bar.figures.update(found)
+
+
+def _score(scorer: str, bar: Bar) -> None:
+    found = work_watch(
+        "scoring.run",
+        bar=bar,
+        job="scoring.run",
+        subject=scorer,
+        queue="gpu",
+        scorer_key=scorer,
+        as_of=NOW.isoformat(),
+    )
+    bar.figures.update(found)
+
+
+def _lifecycle_stages(bar: Bar) -> None:
+    figures = work_watch("segments.refresh_stages", bar=bar, job="segments.refresh_stages")
+    bar.figures.update(figures)
+
+
+def _segments(bar: Bar) -> None:
+    segments = segments_configure()
+    for done, segment in enumerate(segments, start=1):
+        work_watch(
+            "segments.refresh",
+            bar=bar,
+            job="segments.refresh",
+            subject=str(segment.pk),
+            segment_id=segment.pk,
+            cause="demo",
+        )
+        bar.to(done, len(segments))
+        segment.refresh_from_db()
+        bar.figures[segment.key] = segment.size
+    campaign_configure(next(segment for segment in segments if segment.key == AUDIENCE))
+
+
+def _campaign(bar: Bar) -> None:
+    campaigns_fire_due(at=NOW)
+    while Enrolment.objects.filter(state=Enrolment.State.ACTIVE, due_at__lte=NOW).exists():
+        work_watch("campaigns.advance", bar=bar, job="campaigns.advance")
+    bar.figures["rows"] = Enrolment.objects.filter(occurrence=occurrence_newest()).count()
+
+
+def _delivery(bar: Bar) -> None:
+    waiting = Message.objects.filter(state__in=_UNFINISHED)
+    bar.figures["rows"] = waiting.count()
+    while waiting.exists():
+        work_watch("messaging.deliver", bar=bar, job="messaging.deliver")
+
+
+def _outcome(bar: Bar) -> None:
+    for done, scorer in enumerate(SCORERS, start=1):
+        bar.note(scorer)
+        bar.figures[scorer] = model_evaluate(scorer_key=scorer, as_of=NOW).as_json()
+        bar.to(done, len(SCORERS))
+
+
+def occurrence_newest() -> Occurrence:
+    """The demo campaign's one firing."""
+    campaign = Campaign.objects.get()
+    return Occurrence.objects.filter(campaign=campaign).latest("fire_at")
