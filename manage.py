@@ -17,8 +17,7 @@ def main() -> None:
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
     try:
-        if services.needed_by(sys.argv[1:]):
-            services.start()
+        services.prepare(sys.argv[1:])
         execute_from_command_line(sys.argv)
     except EnvironmentVariableError as error:
         sys.exit(f"{error}")

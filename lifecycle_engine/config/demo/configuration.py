@@ -3,9 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from campaigns.services import campaign_publish, campaign_save
-
 from campaigns.models import Campaign, CampaignState
+from campaigns.services import campaign_publish, campaign_save
 from lifecycle_engine.config.demo import NOW
 from lifecycle_engine.config.environment import ROOT
 from lifecycle_engine.messaging.services import template_save

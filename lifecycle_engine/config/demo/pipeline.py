@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from campaigns.services import campaigns_fire_due
-
 from campaigns.models import Campaign, Enrolment, Occurrence
+from campaigns.services import campaigns_fire_due, occurrences_finish
 from lifecycle_engine.config.demo import END, NOW
 from lifecycle_engine.config.demo.configuration import (
     AUDIENCE,
@@ -117,6 +116,7 @@ def _campaign(bar: Bar) -> None:
     campaigns_fire_due(at=NOW)
     while Enrolment.objects.filter(state=Enrolment.State.ACTIVE, due_at__lte=NOW).exists():
         work_watch("campaigns.advance", bar=bar, job="campaigns.advance")
+    occurrences_finish(at=NOW)
     bar.figures["rows"] = Enrolment.objects.filter(occurrence=occurrence_newest()).count()
 
 

@@ -84,6 +84,15 @@ class Stages:
             return first or figures
 
 
+def whole_job(**figures: Any) -> dict[str, Any]:
+    """Keep the figures of the whole main job; returns those of the first time."""
+    first = _first_figures("whole")
+    if first is None:
+        with job_run(_JOB, "whole") as job:
+            job.result(**figures)
+    return first or figures
+
+
 def _first_figures(key: str) -> dict[str, Any] | None:
     succeeded = JobRun.objects.filter(name=_JOB, subject=key, state=JobState.SUCCEEDED)
     first = succeeded.order_by("pk").first()

@@ -17,7 +17,13 @@ class WorkerError(Exception):
 
 
 def work_watch(
-    task: str, *, bar: Bar, job: str, subject: str = "", queue: str = "default", **arguments: object
+    task: str,
+    *,
+    bar: Bar,
+    job: str,
+    subject: str | None = None,
+    queue: str = "default",
+    **arguments: object,
 ) -> dict[str, object]:
     """Queue a task and watch the job that it records until it ends; returns the job's figures.
 
@@ -25,14 +31,16 @@ def work_watch(
         task: the Celery task's name.
         bar: moved as the job reports progress.
         job: the name under which the task records its run.
-        subject: the subject under which it does so.
+        subject: the subject under which it does so; None for any.
         queue: the queue whose workers do it.
         **arguments: the task's own.
 
     Raises:
         WorkerError: the job failed, or nothing was heard of it for two minutes.
     """
-    runs = JobRun.objects.filter(name=job, subject=subject)
+    runs = JobRun.objects.filter(name=job)
+    if subject is not None:
+        runs = runs.filter(subject=subject)
     newest = runs.order_by("-pk").values_list("pk", flat=True).first() or 0
     enqueue(task, queue=queue, **arguments)
     queued_at = timezone.now()
@@ -41,12 +49,14 @@ def work_watch(
         run = runs.filter(pk__gt=newest).order_by("pk").first()
         if run is None:
             if (timezone.now() - queued_at).total_seconds() > _SILENT_SECONDS:
-                raise WorkerError(f"No worker took up {task} {subject}")
+                raise WorkerError(f"No worker took up {task} {subject or ''}")
             continue
         bar.to(run.done, run.total)
         if run.state == JobState.FAILED:
-            raise WorkerError(f"{task} {subject} failed: {run.error}")
+            raise WorkerError(f"{task} {subject or ''} failed: {run.error}")
         if run.state == JobState.SUCCEEDED:
             return dict(run.result)
         if (timezone.now() - run.heartbeat_at).total_seconds() > _SILENT_SECONDS:
-            raise WorkerError(f"{task} {subject} gave no sign of life for {_SILENT_SECONDS} s")
+            raise WorkerError(
+                f"{task} {subject or ''} gave no sign of life for {_SILENT_SECONDS} s"
+            )

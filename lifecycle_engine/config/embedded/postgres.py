@@ -44,6 +44,12 @@ def postgres_start(var: Path) -> str:
     return server.get_uri(DATABASE)
 
 
+def postgres_pid(var: Path) -> int | None:
+    """The process id of the server below ``var``, or None where there is none."""
+    path = var.resolve() / "postgres" / "postmaster.pid"
+    return int(path.read_text().splitlines()[0]) if path.exists() else None
+
+
 def _database_ensure(admin_url: str) -> None:
     with psycopg.connect(admin_url, autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])

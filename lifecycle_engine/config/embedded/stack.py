@@ -43,6 +43,16 @@ def stack_programs(*, var: Path, port: int | None, email_url: str, beat: bool) -
     return programs
 
 
+def port_check(port: int) -> None:
+    """See that nothing listens on the port.
+
+    Raises:
+        PortTakenError: something does.
+    """
+    if _listens(port):
+        raise PortTakenError(f"Port {port} on 127.0.0.1 is in use; choose another with PORT=")
+
+
 def _mail_sink(port: int) -> Program:
     return Program(
         name="mail-sink",
@@ -78,8 +88,7 @@ def _beat(var: Path, environment: Mapping[str, str]) -> Program:
 
 
 def _web(port: int, environment: Mapping[str, str]) -> Program:
-    if _listens(port):
-        raise PortTakenError(f"Port {port} on 127.0.0.1 is in use; choose another with PORT=")
+    port_check(port)
     return Program(
         name="web",
         command=[
