@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle_engine.config.console_settings import UNFOLD  # noqa: F401
 from lifecycle_engine.config.environment import ROOT, EnvironmentVariableError, environment_read
+from lifecycle_engine.config.schedules import BEAT_SCHEDULE
 
 ENVIRONMENT = environment_read()
 VAR = ENVIRONMENT.var.resolve()
@@ -193,6 +194,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_QUEUES = [Queue("default"), Queue("gpu")]
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"polling_interval": 0.2} if CELERY_BROKER_URL.startswith("sqla+") else {}
+)
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -1,0 +1,25 @@
+"""What the clock starts, and how often.
+
+Each entry only says "look": a task that finds nothing to do ends at once. A tick that no worker took
+before the next one expires, so that none pile up while the workers are down.
+"""
+
+from typing import Any
+
+
+def _every(seconds: int, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+
+
+BEAT_SCHEDULE = {
+    "columnar copy": _every(5, "warehouse.mirror"),
+    "segments of touched customers": _every(5, "segments.refresh_touched"),
+    "all segments": _every(3600, "segments.refresh"),
+    "lifecycle stages": _every(3600, "segments.refresh_stages"),
+    "campaigns": _every(30, "campaigns.fire"),
+    "enrolments": _every(5, "campaigns.advance"),
+    "outbox": _every(5, "messaging.deliver"),
+    "expired leases of the outbox": _every(60, "messaging.recover"),
+    "expired coupons": _every(3600, "rewards.expire_coupons"),
+    "embedded broker": _every(600, "config.sweep_broker"),
+}
