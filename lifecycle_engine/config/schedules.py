@@ -1,7 +1,7 @@
 """What the clock starts, and how often.
 
-Each entry only says "look": a task that finds nothing to do ends at once. A tick that no worker took
-before the next one expires, so that none pile up while the workers are down.
+Each entry only says "look": a task that finds nothing to do ends at once. A tick that no worker
+took before the next one expires, so that none pile up while the workers are down.
 """
 
 from typing import Any
