@@ -5,6 +5,8 @@ VAR ?= var
 PORT ?= 8000
 SERVE ?= 1
 BIN := $(VENV)/bin
+# Several processes start at once: without the cache each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help

@@ -4,6 +4,10 @@ from django.apps import AppConfig
 
 # Loaded here, so that whoever queues a task (web server, command) has the configured application.
 from lifecycle_engine.config.celery import app as celery_app
+from lifecycle_engine.sdk.actions import actions
+from lifecycle_engine.sdk.channels import channels
+from lifecycle_engine.sdk.conditions import conditions
+from lifecycle_engine.sdk.scorers import scorers
 
 __all__ = ["ConfigConfig", "celery_app"]
 
@@ -13,3 +17,8 @@ class ConfigConfig(AppConfig):
 
     name = "lifecycle_engine.config"
     label = "engine_config"
+
+    def ready(self) -> None:
+        """Close the registries: this app is the last one, so all extensions are in."""
+        for registry in (actions, channels, conditions, scorers):
+            registry.freeze()
