@@ -195,9 +195,6 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_QUEUES = [Queue("default"), Queue("gpu")]
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"polling_interval": 0.2} if CELERY_BROKER_URL.startswith("sqla+") else {}
-)
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
