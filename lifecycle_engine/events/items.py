@@ -33,6 +33,8 @@ _TRAIT_COLUMNS = {
     "timezone": "time_zone",
     "country": "country",
 }
+#: When the customer's account was made; what a customer list calls first seen.
+_CREATED = "createdAt"
 _TRAIT_NAMES = {column: name for name, column in _TRAIT_COLUMNS.items()}
 
 _encode = msgspec.json.Encoder().encode
@@ -86,8 +88,8 @@ def item_read(item: object, *, received_at: datetime) -> Item:
         anonymous_id=anonymous_id,
         name=name,
         properties=_encode(said),
-        occurred_at=_time(item.get("timestamp"), received_at),
-        traits=_traits(said) if kind == "traits" else None,
+        occurred_at=_time("timestamp", item.get("timestamp"), received_at),
+        traits=_traits(said, received_at) if kind == "traits" else None,
         **_promoted(said if kind == "properties" else {}, _context_campaign(item)),
     )
 
@@ -141,33 +143,42 @@ def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _time(value: object, received_at: datetime) -> datetime:
+def _time(name: str, value: object, received_at: datetime) -> datetime:
     if value is None:
         return received_at
     if not isinstance(value, str):
-        raise ItemError("timestamp", f"wants text as in ISO 8601, got {_shown(value)}")
+        raise ItemError(name, f"wants text as in ISO 8601, got {_shown(value)}")
     try:
         # A time without a zone is in UTC, as the specification has it.
         time = datetime.fromisoformat(value)
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ItemError("timestamp", f"is not a time as in ISO 8601: {_shown(value)}") from None
+        raise ItemError(name, f"is not a time as in ISO 8601: {_shown(value)}") from None
     if not _EARLIEST <= time <= received_at + _CLOCK_MAY_BE_AHEAD:
         raise ItemError(
-            "timestamp",
+            name,
             f"is not between 1970 and one day after it was received: {_shown(value)}",
         )
     return time
 
 
-def _traits(said: Mapping[str, Any]) -> Traits:
+def _traits(said: Mapping[str, Any], received_at: datetime) -> Traits:
     columns: dict[str, Any] = {
         column: "" if said[name] is None else said[name]
         for name, column in _TRAIT_COLUMNS.items()
         if name in said
     }
-    attributes = {name: value for name, value in said.items() if name not in _TRAIT_COLUMNS}
-    traits = Traits(**columns, attributes=attributes)
+    attributes = {
+        name: value
+        for name, value in said.items()
+        if name not in _TRAIT_COLUMNS and name != _CREATED
+    }
+    created = said.get(_CREATED)
+    traits = Traits(
+        **columns,
+        attributes=attributes,
+        created_at=created and _time(f"traits.{_CREATED}", created, received_at),
+    )
     if problem := traits_problem(traits):
         raise ItemError(f"traits.{_TRAIT_NAMES.get(problem[0], problem[0])}", problem[1])
     return traits

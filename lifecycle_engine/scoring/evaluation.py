@@ -12,7 +12,7 @@ from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import OutcomeWindowError
 from lifecycle_engine.scoring.metrics import Comparison, comparisons, ranking_comparisons
 from lifecycle_engine.scoring.models import ModelVersion
-from lifecycle_engine.scoring.selectors import scorer_restored
+from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.training import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.sdk.scorers import RankingScorer, Scorer, scorers
 from lifecycle_engine.warehouse.session import warehouse_session

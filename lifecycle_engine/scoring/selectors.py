@@ -9,7 +9,6 @@ from django.apps import apps
 from pydantic import ValidationError
 
 from lifecycle_engine.events.models import Product
-from lifecycle_engine.scoring.artefacts import artefact_load
 from lifecycle_engine.scoring.errors import ModelMissingError, ScorerConfigError
 from lifecycle_engine.scoring.models import (
     ModelState,
@@ -52,17 +51,6 @@ def scorer_build(*, scorer_key: str, config: dict[str, Any] | None = None) -> Ba
         raise ScorerConfigError(
             f"Scorer {scorer_key}: configuration {field}={first['input']!r}: {first['msg']}"
         ) from None
-
-
-def scorer_restored(*, version: ModelVersion) -> BaseScorer:
-    """The fitted scorer of a model version.
-
-    Raises:
-        ArtefactError: the stored model is not what was stored.
-    """
-    scorer = scorer_build(scorer_key=version.scorer_key, config=version.config)
-    scorer.restore(artefact_load(path=version.artefact, sha256=version.sha256))
-    return scorer
 
 
 def scorer_mode(*, scorer_key: str) -> ScorerMode:

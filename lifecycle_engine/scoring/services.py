@@ -23,12 +23,12 @@ from lifecycle_engine.scoring.artefacts import artefact_save
 from lifecycle_engine.scoring.errors import ScorerBusyError, ScorerOffError, TrainingDataError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode
 from lifecycle_engine.scoring.publishing import Published, recommendations_publish, scores_publish
+from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.selectors import (
     model_champion,
     plugin_version,
     scorer_build,
     scorer_mode,
-    scorer_restored,
 )
 from lifecycle_engine.scoring.training import (
     PLACES,

@@ -1,16 +1,21 @@
-"""Training and scoring as background work; they belong on the ``gpu`` queue."""
+"""Training and scoring as background work; they belong on the ``gpu`` queue.
+
+Every worker loads every app's tasks, also those that never train. So the services, and with them
+scikit-learn (seconds of start-up, a hundred megabytes), are imported when a task runs.
+"""
 
 from datetime import datetime
 
 from celery import shared_task
 
 from lifecycle_engine.core.clock import business_now
-from lifecycle_engine.scoring import services
 
 
 @shared_task(name="scoring.train", queue="gpu")
 def model_train(*, scorer_key: str, as_of: str | None = None) -> None:
     """Train a scorer; ``as_of`` in ISO format, by default business time."""
+    from lifecycle_engine.scoring import services  # noqa: PLC0415
+
     at = business_now()
     services.model_train(scorer_key=scorer_key, as_of=_moment(as_of, at), at=at)
 
@@ -18,12 +23,16 @@ def model_train(*, scorer_key: str, as_of: str | None = None) -> None:
 @shared_task(name="scoring.run", queue="gpu")
 def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
     """Score everybody; ``as_of`` in ISO format, by default business time."""
+    from lifecycle_engine.scoring import services  # noqa: PLC0415
+
     services.scorer_run(scorer_key=scorer_key, as_of=_moment(as_of, business_now()))
 
 
 @shared_task(name="scoring.train_and_run", queue="gpu")
 def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
     """Train a scorer, then score everybody with its champion."""
+    from lifecycle_engine.scoring import services  # noqa: PLC0415
+
     at = business_now()
     moment = _moment(as_of, at)
     services.model_train(scorer_key=scorer_key, as_of=moment, at=at)

@@ -45,7 +45,7 @@ _SEGMENTS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "regulars": (
         "Regular customers",
         "At least eight orders in the last ninety days.",
-        [{"condition": "event.count", "event": "Order Completed", "at_least": 8, "days": 90}],
+        [{"condition": "event.count", "name": "Order Completed", "at_least": 8, "days": 90}],
     ),
     "gone-quiet": (
         "Gone quiet",

@@ -159,6 +159,7 @@ def _identify(row: dict[str, Any]) -> dict[str, Any]:
     demographics = ("age", "income", "home_ownership", "marital_status", "household_size",
                     "household_comp", "kids_count")  # fmt: skip
     traits = {
+        "createdAt": _stamp(row["moment"]),
         "email": f"household-{household}@example.com",
         "firstName": _GIVEN_NAMES[_draw(household, "given") % len(_GIVEN_NAMES)],
         "lastName": _FAMILY_NAMES[_draw(household, "family") % len(_FAMILY_NAMES)],

@@ -16,7 +16,7 @@ from lifecycle_engine.config.demo.configuration import (
 from lifecycle_engine.config.demo.dataset import Dataset
 from lifecycle_engine.config.demo.loading import catalogue_load, events_load
 from lifecycle_engine.config.demo.progress import Bar, Stages
-from lifecycle_engine.config.demo.working import work_watch
+from lifecycle_engine.config.demo.working import work_until, work_watch
 from lifecycle_engine.messaging.models import Message, MessageState
 from lifecycle_engine.scoring.evaluation import model_evaluate
 
@@ -114,17 +114,17 @@ def _segments(bar: Bar) -> None:
 
 def _campaign(bar: Bar) -> None:
     campaigns_fire_due(at=NOW)
-    while Enrolment.objects.filter(state=Enrolment.State.ACTIVE, due_at__lte=NOW).exists():
-        work_watch("campaigns.advance", bar=bar, job="campaigns.advance")
+    enrolments = Enrolment.objects.filter(occurrence=occurrence_newest())
+    under_way = enrolments.filter(state=Enrolment.State.ACTIVE, due_at__lte=NOW)
+    work_until(under_way.count, bar=bar, total=enrolments.count(), task="campaigns.advance")
     occurrences_finish(at=NOW)
-    bar.figures["rows"] = Enrolment.objects.filter(occurrence=occurrence_newest()).count()
+    bar.figures["rows"] = enrolments.count()
 
 
 def _delivery(bar: Bar) -> None:
     waiting = Message.objects.filter(state__in=_UNFINISHED)
-    bar.figures["rows"] = waiting.count()
-    while waiting.exists():
-        work_watch("messaging.deliver", bar=bar, job="messaging.deliver")
+    work_until(waiting.count, bar=bar, total=Message.objects.count(), task="messaging.deliver")
+    bar.figures["rows"] = Message.objects.count()
 
 
 def _outcome(bar: Bar) -> None:

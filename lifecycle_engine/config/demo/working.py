@@ -1,6 +1,7 @@
 """Having a worker do something, and watching it."""
 
 import time
+from collections.abc import Callable
 
 from django.utils import timezone
 
@@ -60,3 +61,31 @@ def work_watch(
             raise WorkerError(
                 f"{task} {subject or ''} gave no sign of life for {_SILENT_SECONDS} s"
             )
+
+
+def work_until(left: Callable[[], int], *, bar: Bar, total: int, task: str) -> None:
+    """Have workers do a task until nothing is left to do.
+
+    For work that stands in rows: others may have woken the workers before, and whoever does it, it
+    is done once nothing is left.
+
+    Args:
+        left: how many rows are still to be done.
+        bar: moved as their number falls.
+        total: how many rows there are in all.
+        task: the Celery task's name, queued once.
+
+    Raises:
+        WorkerError: nothing became of it for two minutes.
+    """
+    if left():
+        enqueue(task)
+    before, changed_at = total, time.monotonic()
+    while remaining := left():
+        if remaining != before:
+            before, changed_at = remaining, time.monotonic()
+        if time.monotonic() - changed_at > _SILENT_SECONDS:
+            raise WorkerError(f"{task}: {remaining} of {total} are left, and nobody does them")
+        bar.to(total - remaining, total)
+        time.sleep(_POLL_SECONDS)
+    bar.to(total, total)

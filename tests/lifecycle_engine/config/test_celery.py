@@ -51,14 +51,14 @@ def test_tasks_and_results_are_json_only():
 @pytest.mark.parametrize(
     "module", ["lifecycle_engine.config.wsgi", "lifecycle_engine.config.celery"]
 )
-def test_tensorflow_is_not_loaded_at_start(module):
+def test_model_libraries_are_not_loaded_at_start(module):
     script = f"""
 import sys, django, importlib
 importlib.import_module({module!r})
 django.setup()
 from lifecycle_engine.config.celery import app
 app.loader.import_default_modules()
-print(sorted(set(sys.modules) & {{"tensorflow", "keras"}}))
+print(sorted(set(sys.modules) & {{"tensorflow", "keras", "sklearn", "skops"}}))
 """
     result = subprocess.run(
         [sys.executable, "-c", script],

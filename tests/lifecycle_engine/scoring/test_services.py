@@ -32,7 +32,7 @@ from lifecycle_engine.scoring.models import (
     ScoreHistory,
     ScorerSetting,
 )
-from lifecycle_engine.scoring.selectors import scorer_restored
+from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.services import model_train, scorer_run
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
 
