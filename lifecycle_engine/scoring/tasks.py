@@ -1,7 +1,7 @@
 """Training and scoring as background work; they belong on the ``gpu`` queue.
 
 Every worker loads every app's tasks, also those that never train. So the services, and with them
-scikit-learn (seconds of start-up, a hundred megabytes), are imported when a task runs.
+skops, which loads all of scikit-learn and its test tools, are imported when a task runs.
 """
 
 from datetime import datetime
