@@ -22,6 +22,7 @@ from lifecycle_engine.events.rows import Batch
 from lifecycle_engine.warehouse.baskets import baskets_read
 from lifecycle_engine.warehouse.delta import DeltaStore, batch_append
 from lifecycle_engine.warehouse.engines.opening import store_open
+from lifecycle_engine.warehouse.errors import MirrorBusyError, MirrorMismatchError
 from lifecycle_engine.warehouse.schemas import EVENTS, LOG_TABLES
 
 #: The name of the log reader, and of the writer in the Delta logs.
@@ -31,14 +32,6 @@ _LOCK = "warehouse.mirror"
 
 #: Events taken at a time: some 100 MB while they are taken apart.
 BATCH_EVENTS = 50_000
-
-
-class MirrorMismatchError(Exception):
-    """The columnar copy doesn't belong to this log; it has to be rebuilt."""
-
-
-class MirrorBusyError(Exception):
-    """Another process is mirroring."""
 
 
 @dataclass

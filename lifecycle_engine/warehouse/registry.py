@@ -6,15 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lifecycle_engine.core.bulk import arrow_read
+from lifecycle_engine.warehouse.errors import TableRegistrationError, UnknownTableError
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
-
-
-class TableRegistrationError(Exception):
-    """A table's name is taken."""
-
-
-class UnknownTableError(LookupError):
-    """There is no table of that name."""
 
 
 @dataclass(frozen=True)

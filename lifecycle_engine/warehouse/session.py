@@ -11,6 +11,7 @@ from django.conf import settings
 
 from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.engines.opening import engine_open
+from lifecycle_engine.warehouse.errors import READ_ERRORS, WarehouseReadError
 from lifecycle_engine.warehouse.registry import table_get
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
@@ -68,11 +69,19 @@ class SessionTables:
 
         Raises:
             UnknownTableError: there is none; the message names it and what there is.
+            WarehouseReadError: the columnar copy or PostgreSQL can't be read.
         """
-        if name in LOG_TABLES:
-            if name not in self._log:
-                self._log[name] = self._engine.log_table(name, start=self._start, end=self._as_of)
-            return self._log[name]
+        try:
+            return self._log_table(name) if name in LOG_TABLES else self._live_table(name)
+        except READ_ERRORS as error:
+            raise WarehouseReadError(f"Table {name!r} can't be read: {error}") from error
+
+    def _log_table(self, name: str) -> ir.Table:
+        if name not in self._log:
+            self._log[name] = self._engine.log_table(name, start=self._start, end=self._as_of)
+        return self._log[name]
+
+    def _live_table(self, name: str) -> ir.Table:
         if name not in self._live:
             self._live[name] = self._engine.live_table(name, table_get(name).rows())
         return self._live[name]

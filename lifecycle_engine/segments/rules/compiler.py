@@ -17,6 +17,7 @@ from ibis.common.exceptions import IbisError
 from lifecycle_engine.sdk.errors import SdkError
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.rules.tree import Group, Leaf, Rule
+from lifecycle_engine.warehouse.errors import WarehouseError
 
 _SCHEMA = pa.schema([pa.field("customer_id", pa.int64())])
 _BY_CUSTOMER = ("events", "orders", "order_lines")
@@ -85,15 +86,28 @@ def _node(node: Group | Leaf | None, tables: Tables) -> ir.BooleanValue:
 
 def _leaf(leaf: Leaf, tables: Tables) -> ir.BooleanValue:
     """The condition's expression, never null: a null that met a NOT would stay null."""
-    expression = _evaluated(leaf.path, lambda: leaf.condition.expression(tables, tables.customers))
-    return expression.fill_null(False)
+    return _evaluated(leaf.path, lambda: _asked(leaf, tables).fill_null(False))
+
+
+def _asked(leaf: Leaf, tables: Tables) -> ir.BooleanValue:
+    """What the condition says, with whatever its plugin may raise given one type.
+
+    Nothing is swallowed here: it is raised again with its cause. A list of types would not do:
+    nobody knows what a plugin's own error is derived from, and one plugin's mistake must not keep
+    the segments of others from being computed.
+    """
+    customers = tables.customers
+    try:
+        return leaf.condition.expression(tables, customers)
+    except Exception as error:
+        raise RuleEvaluationError(f"{leaf.path}: {type(error).__name__}: {error}") from error
 
 
 def _evaluated(path: str, work: Callable[[], Any]) -> Any:
     """Run what plugins and the query engine do, and give their failures one type."""
     try:
         return work()
-    except (IbisError, duckdb.Error, pa.ArrowException, SdkError) as error:
+    except (IbisError, duckdb.Error, pa.ArrowException, SdkError, WarehouseError) as error:
         raise RuleEvaluationError(f"{path}: {error}") from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise RuleEvaluationError(f"{path}: {type(error).__name__}: {error}") from error

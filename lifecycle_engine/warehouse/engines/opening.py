@@ -6,10 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from lifecycle_engine.warehouse.delta import DeltaStore
 from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
-
-
-class WarehouseUrlError(ValueError):
-    """``WAREHOUSE_URL`` names no engine that there is."""
+from lifecycle_engine.warehouse.errors import WarehouseUrlError
 
 
 def store_open(url: str) -> DeltaStore:

@@ -2,6 +2,8 @@
 
 import threading
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -12,6 +14,9 @@ from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.segments import selectors, services
 from lifecycle_engine.segments.models import Membership, MembershipChange, Segment
 from lifecycle_engine.segments.rules import RuleError
+from lifecycle_engine.segments.tables import STAGES
+from lifecycle_engine.warehouse import registry
+from lifecycle_engine.warehouse.registry import LiveTable
 from tests.factories.segments import NOW, MembershipFactory, SegmentFactory, country_rule, rule
 
 _LATER = NOW + timedelta(days=1)
@@ -187,6 +192,53 @@ def test_a_failure_is_recorded_and_touches_neither_membership_nor_others(queued)
         assert _changes(segment) == []
         segment.refresh_from_db()
         assert segment.as_of is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_one_segment_meets_in_a_plugin_or_the_warehouse_stops_no_other(
+    queued, settings, monkeypatch
+):
+    class NoSuchStarError(Exception):
+        """A plugin's own, derived from nothing of the SDK's."""
+
+    class Stars(Condition):
+        key = "stars.ask"
+        label = "Stars"
+
+        def expression(self, tables, customers):
+            raise NoSuchStarError("no star 42")
+
+    german, french = _customers("DE", "FR")
+    # The log of the Delta table "events" is damaged, and PostgreSQL refuses to give the stages.
+    log = Path(urlsplit(settings.WAREHOUSE_URL).path) / "events" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / f"{0:020}.json").write_text("damaged")
+    unreadable = LiveTable("stages", STAGES, "SELECT * FROM no_such_table")
+    monkeypatch.setitem(registry._tables, "stages", unreadable)
+    broken = {
+        "plugin": {"condition": "stars.ask"},
+        "delta": {"condition": "event.count", "name": "Seen", "at_least": 1},
+        "adbc": {"condition": "stage.is", "one_of": ["loyal"]},
+    }
+    with conditions.temporarily(Stars):
+        for key, condition in broken.items():
+            segment = SegmentFactory(key=key, rule=rule(condition), as_of=NOW, size=1)
+            MembershipFactory(segment=segment, customer_id=french)
+        fine = SegmentFactory(key="fine")
+        whole = services.segments_refresh_all(at=NOW)
+        Segment.objects.update(error="")
+        touched = services.segments_refresh_touched(customer_ids=[german], at=NOW)
+
+    for report in (whole, touched):
+        assert sorted(report.failed) == ["adbc", "delta", "plugin"]
+        assert [result.segment_id for result in report.refreshed] == [fine.pk]
+        assert "rule.all[0]: NoSuchStarError: no star 42" in report.failed["plugin"]
+        assert "Table 'events' can't be read: " in report.failed["delta"]
+        assert "Table 'stages' can't be read: " in report.failed["adbc"]
+    assert _member_ids(fine) == [german]
+    for key, error in Segment.objects.exclude(key="fine").values_list("key", "error"):
+        assert error, key
+        assert _member_ids(Segment.objects.get(key=key)) == [french]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,12 +11,13 @@ from lifecycle_engine.events.models import Product
 from lifecycle_engine.sdk.tables import Tables, json_text
 from lifecycle_engine.warehouse import schemas
 from lifecycle_engine.warehouse.delta import DeltaStore, batch_append
-from lifecycle_engine.warehouse.engines.opening import WarehouseUrlError, engine_open, store_open
-from lifecycle_engine.warehouse.registry import (
+from lifecycle_engine.warehouse.engines.opening import engine_open, store_open
+from lifecycle_engine.warehouse.errors import (
     TableRegistrationError,
     UnknownTableError,
-    table_register,
+    WarehouseUrlError,
 )
+from lifecycle_engine.warehouse.registry import table_register
 from lifecycle_engine.warehouse.session import warehouse_session
 
 DECEMBER = datetime(2017, 12, 1, tzinfo=UTC)
