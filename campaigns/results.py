@@ -75,9 +75,11 @@ class CampaignResult:
         """What may be said of it, in words."""
         if self.conversion is None or self.revenue is None:
             return _("Nothing can be compared: too few customers were treated or held out.")
+        points = _("percentage points")
         parts = [
-            _verdict(_("conversion rate"), self.conversion),
-            _verdict(_("net revenue per customer"), self.revenue),
+            _verdict(_("Conversion rate"), self.conversion, times=100, digits=1, unit=points),
+            # No currency: a shop's orders are all in its own.
+            _verdict(_("Net revenue per customer"), self.revenue, times=1, digits=2),
         ]
         return " ".join(parts)
 
@@ -191,19 +193,22 @@ def _arm(row: dict[str, float] | None) -> tuple[ArmResult, Moments]:
     return result, moments
 
 
-def _verdict(what: str, difference: Difference) -> str:
-    values = {
-        "what": what,
-        "estimate": f"{difference.estimate:+.4g}",
-        "low": f"{difference.low:+.4g}",
-        "high": f"{difference.high:+.4g}",
-    }
+def _verdict(what: str, difference: Difference, *, times: int, digits: int, unit: str = "") -> str:
+    """One sentence, with numbers that were multiplied, rounded and given a sign."""
+    estimate, low, high = (
+        f"{times * number:+z,.{digits}f}"
+        for number in (difference.estimate, difference.low, difference.high)
+    )
+    values = {"what": what, "estimate": f"{estimate} {unit}".strip(), "low": low, "high": high}
     if difference.shows_effect:
-        return _("%(what)s: changed by %(estimate)s (95 %% interval %(low)s to %(high)s).") % values
+        return (
+            _("%(what)s: a difference of %(estimate)s, 95 %% interval %(low)s to %(high)s.")
+            % values
+        )
     return (
         _(
-            "%(what)s: no effect shown (difference %(estimate)s, 95 %% interval %(low)s to "
-            "%(high)s covers zero)."
+            "%(what)s: no effect shown (%(estimate)s, 95 %% interval %(low)s to %(high)s, which "
+            "covers zero)."
         )
         % values
     )

@@ -83,16 +83,27 @@ def test_both_sides_are_counted_in_the_window_and_nowhere_else(occurrence, custo
 def test_an_interval_over_zero_is_called_no_effect(occurrence, customers):
     found = results(occurrence, world((customers[0], 1, 10.0), (customers[4], 1, 9.0)))
     assert not found.shows_effect
-    assert found.verdict.count("no effect shown") == 2
-    assert "covers zero" in found.verdict
+    assert found.verdict == (
+        "Conversion rate: no effect shown (-25.0 percentage points, 95 % interval -70.4 to +35.5, "
+        "which covers zero). Net revenue per customer: no effect shown (-2.00, 95 % interval "
+        "-28.68 to +24.68, which covers zero)."
+    )
 
 
 def test_a_clear_difference_is_called_a_change(occurrence, customers):
-    orders = [(customer, 1, 100.0 + customer % 3) for customer in customers[:4]]
+    orders = [(customer, 1, 1100.0 + customer % 3) for customer in customers[:4]]
     found = results(occurrence, world(*orders))
     assert found.revenue.shows_effect
     assert found.revenue.low > 0
-    assert "net revenue per customer: changed by +1" in found.verdict
+    assert "Net revenue per customer: a difference of +1,10" in found.verdict
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus(occurrence, customers):
+    found = results(
+        occurrence, world(*((customer, 1, 10 + 1e-4 * (customer % 2)) for customer in customers))
+    )
+    assert "(+0.0 percentage points, " in found.verdict
+    assert "-0.00" not in found.verdict
 
 
 def test_the_cost_of_its_own_redeemed_coupons_is_taken_off(occurrence, customers):
