@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import OperationalError
+from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
@@ -16,6 +17,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             status=503,
             headers={"Retry-After": "5"},
         )
+    if isinstance(error, Http404):
+        error = exceptions.NotFound(*error.args)  # So that it has a code too.
     response = rest_exception_handler(error, context)
     if response is None:
         return None

@@ -4,6 +4,7 @@ from base64 import b64encode
 
 import pytest
 from django.db import OperationalError
+from django.http import Http404
 from django.utils import timezone
 from rest_framework import exceptions
 
@@ -69,6 +70,13 @@ def test_a_database_that_is_away_is_no_fault_of_the_client():
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.data["message"] == "The database is away; try again."
+
+
+def test_what_django_does_not_find_has_a_code_too():
+    answer = exception_handler(Http404("No Segment matches the given query."), {})
+
+    assert (answer.status_code, answer.data["code"]) == (404, "not_found")
+    assert answer.data["message"] == "No Segment matches the given query."
 
 
 def test_an_error_of_ours_is_not_dressed_up():
