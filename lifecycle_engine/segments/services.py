@@ -192,7 +192,9 @@ def segments_refresh_touched(
             for segment in sorted(level, key=lambda segment: segment.pk):
                 stack.enter_context(_segment_lock(segment.pk))
             tables = stack.enter_context(warehouse_session(as_of=at))
-            for segment in level:
+            # Read again under the locks: while these were waited for, the definition may have
+            # changed and the whole membership been computed by the new one.
+            for segment in ready.filter(pk__in=[segment.pk for segment in level]):
                 _touched_apply(segment, customer_ids, tables, cause, report)
     return report
 

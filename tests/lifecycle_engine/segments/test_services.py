@@ -298,6 +298,27 @@ def test_touched_customers_alone_are_looked_at(queued):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_definition_that_changes_while_its_lock_is_waited_for_is_the_one_that_counts(
+    queued, monkeypatch
+):
+    german, french = _customers("DE", "FR")
+    changed = SegmentFactory(key="changed", as_of=NOW, size=0)
+    archived = SegmentFactory(key="archived", as_of=NOW, size=0)
+    lock = services._segment_lock
+
+    def lock_after_a_change(segment_id):
+        Segment.objects.filter(pk=changed.pk).update(rule=country_rule("FR"), version=2)
+        Segment.objects.filter(pk=archived.pk).update(state="archived")
+        return lock(segment_id)
+
+    monkeypatch.setattr(services, "_segment_lock", lock_after_a_change)
+    services.segments_refresh_touched(customer_ids=[german, french], at=_LATER)
+
+    assert _member_ids(changed) == [french]
+    assert _member_ids(archived) == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_failed_segment_waits_for_its_whole_computation(queued):
     (german,) = _customers("DE")
     segment = SegmentFactory(as_of=NOW, size=0, error="engine away")
