@@ -156,11 +156,16 @@ def step_action(journey: Journey, step: str) -> Action[Any]:
 
     Raises:
         UnknownExtensionError: there is no such action.
-        ValidationError: the action refuses the configuration.
+        CampaignDocumentError: the action refuses the configuration, as a newer release of its
+            plugin may do with one that was fine when it was published.
     """
     document = journey.steps[step]
     action = actions.get(document.action)
-    return action(action.Config.model_validate(document.config))
+    try:
+        return action(action.Config.model_validate(document.config))
+    except ValidationError as error:
+        problems = list(_pydantic_problems(error, f"journey.steps.{step}.config"))
+        raise CampaignDocumentError(problems) from error
 
 
 def journey_sentence(documents: Documents) -> str:
@@ -246,8 +251,8 @@ def _step_problems(journey: Journey, step: str) -> Iterator[DocumentProblem]:
         return
     try:
         action = step_action(journey, step)
-    except ValidationError as error:
-        yield from _pydantic_problems(error, f"{path}.config")
+    except CampaignDocumentError as error:
+        yield from error.problems
         return
     for problem in action.problems():
         yield DocumentProblem(f"{path}.config.{problem.field}", problem.value, problem.message)

@@ -322,6 +322,10 @@ def _segment_check(segment: Segment) -> None:
     """See that the audience is one that can be acted on: unknown is neither empty nor everybody."""
     if segment.state == SegmentState.ARCHIVED:
         raise AudienceUnknownError(_("The segment “%s” is archived.") % segment.key)
+    if segment.as_of is None and not segment.error:
+        raise AudienceUnknownError(
+            _("The segment “%s” has not been computed yet: try again in a moment.") % segment.key
+        )
     if segment.error:
         raise AudienceUnknownError(
             _("The segment “%(key)s” could not be evaluated: %(error)s")

@@ -22,6 +22,7 @@ from campaigns.services import (
     campaign_resume,
     campaign_save,
     campaigns_fire_due,
+    enrolments_advance,
 )
 from lifecycle_engine.segments.models import Membership, Segment
 from tests.factories.campaigns import NOW, audience, campaign_make, journey, once
@@ -210,3 +211,40 @@ def test_the_campaigns_zone_counts():
     campaign_make(trigger=once(date="2017-12-02", time="00:00", zone="Asia/Tokyo"))
     assert campaigns_fire_due(at=datetime(2017, 12, 1, 14, 59, tzinfo=UTC)) == []
     assert len(campaigns_fire_due(at=datetime(2017, 12, 1, 15, tzinfo=UTC))) == 1
+
+
+def test_a_segment_that_was_never_computed_is_no_empty_audience():
+    campaign = campaign_make(size=3)
+    draft = campaign_make(size=3, key="draft", publish=False)
+    Segment.objects.update(as_of=None)
+
+    with pytest.raises(AudienceUnknownError, match="has not been computed yet"):
+        campaign_publish(campaign_id=draft.pk, at=NOW)
+    with pytest.raises(AudienceUnknownError, match="welcome-audience"):
+        fire(campaign)
+
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.PAUSED
+    assert not Occurrence.objects.exists()
+    assert CampaignVersion.objects.count() == 1
+
+
+def test_a_configuration_that_its_action_has_come_to_refuse_stops_no_other_campaign():
+    stale = campaign_make(size=1, key="stale")
+    moving = campaign_make(size=1, key="moving")
+    fire(moving)
+    fine = campaign_make(size=1, key="fine")
+    for campaign in (stale, moving):
+        version = CampaignVersion.objects.get(campaign=campaign)
+        version.journey["steps"]["mail"]["config"]["tone"] = "warm"
+        version.save()
+
+    fired = campaigns_fire_due(at=NOW)
+    moved = enrolments_advance(limit=100, at=NOW) + enrolments_advance(limit=100, at=NOW)
+
+    assert [occurrence.campaign_id for occurrence in fired] == [fine.pk]
+    assert moved > 0
+    reasons = dict(Campaign.objects.values_list("key", "pause_reason"))
+    for key in ("stale", "moving"):
+        assert reasons[key].startswith("journey.steps.mail.config.tone = 'warm': ")
+    assert reasons["fine"] == ""
