@@ -178,7 +178,7 @@ def _resolved(field: Mapping[str, Any], parts: Mapping[str, Any]) -> Mapping[str
     return {**field, **parts[reference.rpartition("/")[2]]} if reference else field
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(cells) for cells in (head, ("---",) * len(head), *rows)]
     # An angle bracket would begin a tag.
     return "\n".join(f"| {line} |".replace("<", "&lt;") for line in lines)

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.core.management import get_commands
 from drf_spectacular.generators import SchemaGenerator
 
 from docs.reference_tables import EXAMPLES, PARTS, REFERENCE, part_replaced
@@ -74,3 +75,11 @@ def test_the_explanations_name_every_action_and_state():
 
     assert [key for key in actions.keys() if f"`{key}`" not in campaigns] == []  # noqa: SIM118
     assert [state for state in MessageState.values if f"`{state}`" not in messages] == []
+
+
+def test_the_commands_page_names_our_own():
+    page = (REFERENCE / "commands.md").read_text()
+    ours = [name for name, app in get_commands().items() if app.startswith("lifecycle_engine")]
+
+    assert "api_key" in ours
+    assert [name for name in ours if not re.search(rf"\| `{name}[ `]", page)] == []
