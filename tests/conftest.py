@@ -1,33 +1,46 @@
-"""The test session: an embedded PostgreSQL of its own, shared by all workers."""
+"""The test session: an embedded PostgreSQL of its own for each worker.
 
+Workers don't share a server: a reader of the event log waits for the oldest open transaction of the
+whole server, also for one of another worker's test.
+"""
+
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 import django
+import psycopg
 import pytest
 
 # Before Django reads its settings: tests never touch the developer's own state or services.
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    for _name in (
-        "DATABASE_URL",
-        "CELERY_BROKER_URL",
-        "WAREHOUSE_URL",
-        "EMAIL_URL",
-        "ENGINE_NOW",
-    ):
-        os.environ.pop(_name, None)
-    # Every plugin that is there: one that nobody loads would go untested.
-    _plugins = (Path(__file__).parent.parent / "plugins").glob("*/apps.py")
-    os.environ["PLUGINS"] = ",".join(sorted(f"plugins.{path.parent.name}" for path in _plugins))
-    os.environ["VAR"] = tempfile.mkdtemp(prefix="lifecycle-tests-")
-    os.environ["CELERY_BROKER_URL"] = "memory://"
+for _name in (
+    "DATABASE_URL",
+    "CELERY_BROKER_URL",
+    "WAREHOUSE_URL",
+    "EMAIL_URL",
+    "ENGINE_NOW",
+    "SECRET_KEY",
+):
+    os.environ.pop(_name, None)
+# Every plugin that is there: one that nobody loads would go untested.
+_plugins = (Path(__file__).parent.parent / "plugins").glob("*/apps.py")
+os.environ["PLUGINS"] = ",".join(sorted(f"plugins.{path.parent.name}" for path in _plugins))
+os.environ["VAR"] = tempfile.mkdtemp(prefix="lifecycle-tests-")
+os.environ["CELERY_BROKER_URL"] = "memory://"
+# Registered first, so done last, when the server has stopped.
+atexit.register(shutil.rmtree, os.environ["VAR"], ignore_errors=True)
 
-from lifecycle_engine.config.embedded import services
+from lifecycle_engine.config.embedded import services  # noqa: E402 - once VAR is set
 
-if "PYTEST_XDIST_WORKER" not in os.environ:
-    services.start()
-    Path(os.environ["VAR"]).chmod(0o755)
+services.start()
+with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as _connection:
+    # An automatic ANALYZE is an open transaction, and holds readers of the log back for a moment.
+    # They then read a little later; a test that looks at once would see nothing.
+    _connection.execute("ALTER SYSTEM SET autovacuum = off")
+    _connection.execute("SELECT pg_reload_conf()")
+Path(os.environ["VAR"]).chmod(0o755)
 
 # Not named in pyproject.toml: pytest-django would read the settings before the services are there.
 os.environ["DJANGO_SETTINGS_MODULE"] = "lifecycle_engine.config.settings"

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from django.db.models import Sum
+
 from campaigns.models import Campaign, Enrolment, Occurrence
 from campaigns.services import campaigns_fire_due, occurrences_finish
 from lifecycle_engine.config.demo import END, NOW
@@ -17,6 +19,7 @@ from lifecycle_engine.config.demo.dataset import Dataset
 from lifecycle_engine.config.demo.loading import catalogue_load, events_load
 from lifecycle_engine.config.demo.progress import Bar, Stages
 from lifecycle_engine.config.demo.working import work_until, work_watch
+from lifecycle_engine.events.models import Event, Reader
 from lifecycle_engine.messaging.models import Message, MessageState
 from lifecycle_engine.scoring.evaluation import model_evaluate
 
@@ -60,8 +63,15 @@ def pipeline_run(stages: Stages) -> dict[str, dict[str, Any]]:
 
 
 def _mirror(bar: Bar) -> None:
-    bar.figures.update(work_watch("warehouse.mirror", bar=bar, job="warehouse.mirror"))
-    bar.figures["rows"] = bar.figures.get("events", 0)
+    total = Event.objects.count()
+    before = _mirrored()
+    work_until(lambda: total - _mirrored(), bar=bar, total=total - before, task="warehouse.mirror")
+    bar.figures["rows"] = total - before
+
+
+def _mirrored() -> int:
+    """How many events of the log the columnar copy holds."""
+    return Reader.objects.filter(name="warehouse").aggregate(n=Sum("read_total"))["n"] or 0
 
 
 def _train(scorer: str, bar: Bar) -> None:

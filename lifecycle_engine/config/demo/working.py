@@ -11,6 +11,7 @@ from lifecycle_engine.core.models import JobRun, JobState
 
 _POLL_SECONDS = 0.1
 _SILENT_SECONDS = 120
+_TICK_SECONDS = 5
 
 
 class WorkerError(Exception):
@@ -73,19 +74,21 @@ def work_until(left: Callable[[], int], *, bar: Bar, total: int, task: str) -> N
         left: how many rows are still to be done.
         bar: moved as their number falls.
         total: how many rows there are in all.
-        task: the Celery task's name, queued once.
+        task: the Celery task's name; queued again while nothing moves, as the clock would.
 
     Raises:
         WorkerError: nothing became of it for two minutes.
     """
-    if left():
-        enqueue(task)
-    before, changed_at = total, time.monotonic()
+    before, changed_at, tick_at = total, time.monotonic(), 0.0
     while remaining := left():
+        now = time.monotonic()
         if remaining != before:
-            before, changed_at = remaining, time.monotonic()
-        if time.monotonic() - changed_at > _SILENT_SECONDS:
+            before, changed_at, tick_at = remaining, now, now + _TICK_SECONDS
+        if now - changed_at > _SILENT_SECONDS:
             raise WorkerError(f"{task}: {remaining} of {total} are left, and nobody does them")
+        if now > tick_at:
+            enqueue(task)
+            tick_at = now + _TICK_SECONDS
         bar.to(total - remaining, total)
         time.sleep(_POLL_SECONDS)
     bar.to(total, total)
