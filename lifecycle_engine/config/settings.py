@@ -135,6 +135,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [ROOT / "lifecycle_engine" / "config" / "locale"]
+FORMAT_MODULE_PATH = "lifecycle_engine.config.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 

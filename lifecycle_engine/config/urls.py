@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from lifecycle_engine.config.health import healthz, readyz
 from lifecycle_engine.config.schema import SchemaView
-from lifecycle_engine.console.delivered import delivered
+from lifecycle_engine.console.delivered import delivered, delivered_email
 
 urlpatterns = [
     path("healthz", healthz),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/customers/", include("lifecycle_engine.customers.urls")),
     path("api/v1/", include("lifecycle_engine.events.urls")),
     path("admin/delivered/", delivered, name="delivered"),
+    path("admin/delivered/email/<str:key>/", delivered_email, name="delivered-email"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),  # The language switch.
     path("api/v1/", include("lifecycle_engine.segments.urls")),

@@ -46,6 +46,8 @@ def policy() -> str:
             "img-src 'self' data:",
             "font-src 'self'",
             "connect-src 'self'",
+            # Delivered e-mails, each a document with a policy of its own.
+            "frame-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'self'",

@@ -3,6 +3,7 @@
 import heapq
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from django.conf import settings
 
 _BLOCK = 64 * 1024
 _LIMIT = 200
+_EMAIL_KEY = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{32}\.eml")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,13 @@ def sink_messages(*, channel: str, limit: int, before: str = "") -> list[SinkMes
     if channel == "sms":
         return list(_sms_before(folder / "sms.jsonl", limit, before))
     raise ValueError(f"channel {channel!r} has no sink; there is: email, sms")
+
+
+def sink_email(*, key: str) -> SinkMessage | None:
+    """The e-mail with that key, or None when the sink has none such."""
+    path = Path(settings.SINK_FOLDER) / "email" / key
+    # The form of the keys has no place for a path to elsewhere.
+    return _email_read(path) if _EMAIL_KEY.fullmatch(key) and path.is_file() else None
 
 
 def _emails_before(inbox: Path, limit: int, before: str) -> list[Path]:

@@ -19,8 +19,8 @@ def test_the_policy_allows_no_inline_script_and_the_one_style_that_the_page_has(
     assert response.headers["Content-Security-Policy"] == (
         "default-src 'none'; script-src 'self'; "
         f"style-src-elem 'self' 'sha256-{digest}'; style-src-attr 'unsafe-inline'; "
-        "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'self'"
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
     )
 
 
