@@ -123,18 +123,31 @@ def test_other_configuration_or_data_make_another_version(shop, dummy):
     ]
 
 
-def test_a_model_worse_than_its_baseline_stays_a_candidate(shop, dummy):
-    first = train("dummy.spend")
-    second = train("dummy.spend", as_of=AS_OF - timedelta(days=1))
+def test_a_model_worse_than_its_baseline_stays_a_candidate(shop, dummy, monkeypatch):
+    first = train()
+    scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+    right = dummy.Lapse.predict
+    monkeypatch.setattr(dummy.Lapse, "predict", lambda self, frame: 1 - right(self, frame))
 
-    # The first is better than nothing; the card says that it is not better than its baseline.
-    assert {v.number: (v.state, v.card["better_than_baseline"]) for v in (first, second)} == {
-        1: ("champion", first.card["better_than_baseline"]),
-        2: (
-            "champion" if second.card["better_than_baseline"] else "candidate",
-            second.card["better_than_baseline"],
-        ),
-    }
+    worse = train(as_of=AS_OF - timedelta(days=1))
+
+    assert (worse.number, worse.state) == (2, "candidate")
+    assert worse.card["better_than_baseline"] is False
+    first.refresh_from_db()
+    assert first.state == "champion"
+    monkeypatch.undo()
+    assert scorer_run(scorer_key=LAPSE, as_of=AS_OF).written == 0
+
+
+def test_the_first_model_scores_even_when_it_is_worse_and_its_card_says_so(
+    shop, dummy, monkeypatch
+):
+    right = dummy.Lapse.predict
+    monkeypatch.setattr(dummy.Lapse, "predict", lambda self, frame: 1 - right(self, frame))
+
+    only = train()
+
+    assert (only.state, only.card["better_than_baseline"]) == ("champion", False)
 
 
 def test_who_objects_to_profiling_is_neither_learned_from_nor_scored(shop, dummy):
@@ -250,11 +263,17 @@ def test_a_scorer_is_refused_with_the_reason(shop, dummy):
 
 
 def test_one_worker_at_a_time(shop, dummy):
+    train()
+    versions, runs = ModelVersion.objects.count(), JobRun.objects.count()
     with psycopg.connect(**_connection_parameters()) as other:
         other.execute("SELECT pg_advisory_lock(hashtextextended('scoring:dummy.lapse', 0))")
-        with pytest.raises(ScorerBusyError, match="by another worker"):
-            train()
-    assert train().number == 1
+        with pytest.raises(ScorerBusyError, match=r"dummy\.lapse .* by another worker"):
+            train(as_of=AS_OF - timedelta(days=1))
+        with pytest.raises(ScorerBusyError, match=r"dummy\.lapse .* by another worker"):
+            scorer_run(scorer_key=LAPSE, as_of=AS_OF)
+    assert (ModelVersion.objects.count(), JobRun.objects.count()) == (versions, runs)
+    assert scores() == []
+    assert scorer_run(scorer_key=LAPSE, as_of=AS_OF).written == CUSTOMERS
 
 
 def test_a_scorer_in_shadow_mode_publishes_nothing(shop, dummy):

@@ -1,0 +1,69 @@
+"""The Celery entry points: which service is asked, as of when."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from lifecycle_engine.config.celery import app
+from lifecycle_engine.scoring import services, tasks
+from lifecycle_engine.scoring.errors import ScorerBusyError
+
+NOW = datetime(2017, 12, 1, tzinfo=UTC)
+EARLIER = datetime(2017, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def asked(monkeypatch, settings):
+    """What the services were asked for, in order."""
+    settings.ENGINE_NOW = NOW
+    calls = []
+    for name in ("model_train", "scorer_run"):
+        monkeypatch.setattr(
+            services, name, lambda _name=name, **given: calls.append((_name, given))
+        )
+    return calls
+
+
+def test_training_is_as_of_business_time_unless_told_otherwise(asked):
+    tasks.model_train(scorer_key="dummy.lapse")
+    tasks.model_train(scorer_key="dummy.lapse", as_of=EARLIER.isoformat())
+
+    assert asked == [
+        ("model_train", {"scorer_key": "dummy.lapse", "as_of": NOW, "at": NOW}),
+        ("model_train", {"scorer_key": "dummy.lapse", "as_of": EARLIER, "at": NOW}),
+    ]
+
+
+def test_running_is_as_of_business_time_unless_told_otherwise(asked):
+    tasks.scorer_run(scorer_key="dummy.lapse")
+    tasks.scorer_run(scorer_key="dummy.lapse", as_of=EARLIER.isoformat())
+
+    assert asked == [
+        ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": NOW}),
+        ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": EARLIER}),
+    ]
+
+
+def test_training_and_running_are_as_of_one_moment(asked):
+    tasks.model_train_and_run(scorer_key="dummy.lapse", as_of=EARLIER.isoformat())
+
+    assert asked == [
+        ("model_train", {"scorer_key": "dummy.lapse", "as_of": EARLIER, "at": NOW}),
+        ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": EARLIER}),
+    ]
+
+
+def test_a_busy_scorer_is_not_run_with_the_old_model(asked, monkeypatch):
+    def busy(**_given):
+        raise ScorerBusyError("Scorer dummy.lapse is being trained or run by another worker")
+
+    monkeypatch.setattr(services, "model_train", busy)
+
+    with pytest.raises(ScorerBusyError):
+        tasks.model_train_and_run(scorer_key="dummy.lapse")
+    assert asked == []
+
+
+def test_all_of_them_wait_on_the_gpu_queue():
+    for task in (tasks.model_train, tasks.scorer_run, tasks.model_train_and_run):
+        assert app.amqp.router.route({}, task.name)["queue"].name == "gpu"
