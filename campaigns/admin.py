@@ -88,7 +88,7 @@ class CampaignAdmin(EngineAdmin):
         return {} if obj else {"key": ["name"]}
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
-        """Save the draft through the service."""
+        """Save the draft through the service, then do what the pressed button says."""
         saved = campaign_save(
             key=obj.key,
             name=obj.name,
@@ -96,6 +96,10 @@ class CampaignAdmin(EngineAdmin):
             **{name: getattr(obj, name) for name in _DOCUMENTS},
         )
         obj.__dict__.update(saved.__dict__)
+        # The theme does this in its own save_model, which would write the model past the service.
+        for button in self.get_actions_submit_line(request, obj.pk):
+            if button.action_name in request.POST:
+                button.method(request, obj)
 
     @action(description=_("Save and publish"), permissions=["change"])  # type: ignore[untyped-decorator]
     def publish(self, request: HttpRequest, obj: Campaign) -> None:

@@ -1,0 +1,184 @@
+"""What staff write: through the services, and refused at the field that is wrong."""
+
+import json
+import re
+
+import pytest
+from django.urls import reverse
+
+from campaigns.models import Campaign, CampaignState, CampaignVersion
+from lifecycle_engine.core.models import ApiKey
+from lifecycle_engine.segments.models import Segment
+from tests.factories.campaigns import NOW, campaign_make, journey, once
+from tests.factories.customers import CustomerFactory
+from tests.factories.segments import SegmentFactory, country_rule, rule
+
+
+@pytest.fixture(autouse=True)
+def _now(settings):
+    settings.ENGINE_NOW = NOW
+
+
+def _segment(**changes):
+    form = {"name": "Germans", "key": "de", "rule": country_rule("DE"), "state": "live"} | changes
+    return form | {"rule": json.dumps(form["rule"])}
+
+
+def _button(page, text):
+    """The name under which the page's own button with this text is sent."""
+    (name,) = re.findall(rf'<button[^>]*name="([^"]+)"[^>]*>\s*{text}', page)
+    return {name: "1"}
+
+
+def _errors(response):
+    return response.context["adminform"].form.errors
+
+
+@pytest.mark.django_db
+def test_a_segment_is_saved_through_the_service(admin_client, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as callbacks:
+        response = admin_client.post(reverse("admin:segments_segment_add"), _segment())
+
+    assert response.status_code == 302
+    segment = Segment.objects.get()
+    assert (segment.key, segment.rule, segment.version) == ("de", country_rule("DE"), 1)
+    assert (segment.created_by, segment.updated_by) == ("admin", "admin")
+    assert len(callbacks) == 1, "its membership is to be computed"
+
+    url = reverse("admin:segments_segment_change", args=[segment.pk])
+    admin_client.post(url, _segment(key="other", rule=country_rule("AT")))
+
+    segment.refresh_from_db()
+    assert (segment.key, segment.rule, segment.version) == ("de", country_rule("AT"), 2)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (rule({"condition": "gone.thing"}), "rule.all[0].condition: No condition 'gone.thing'"),
+        (rule(country_rule("DE")["rule"]["all"][0] | {"x": 1}), "rule.all[0].x: unknown field"),
+        (rule({"condition": "segment.member", "segment": "de"}), "makes a cycle: de → de"),
+    ],
+)
+def test_a_wrong_rule_is_refused_at_its_field(admin_client, document, message):
+    segment = SegmentFactory(key="de")
+    url = reverse("admin:segments_segment_change", args=[segment.pk])
+
+    response = admin_client.post(url, _segment(name="Changed", rule=document))
+
+    assert response.status_code == 200
+    assert list(_errors(response)) == ["rule"]
+    assert message in _errors(response)["rule"][0]
+    segment.refresh_from_db()
+    assert (segment.name, segment.rule, segment.version) == ("De", country_rule("DE"), 1)
+
+
+def _campaign(campaign, **changes):
+    documents = {name: getattr(campaign, name) for name in ("trigger", "journey", "policy")}
+    return {
+        "name": campaign.name,
+        "key": campaign.key,
+        "segment": campaign.segment_id,
+        **{name: json.dumps(value) for name, value in (documents | changes).items()},
+    }
+
+
+@pytest.mark.django_db
+def test_a_wrong_campaign_is_refused_at_its_documents(admin_client):
+    campaign = campaign_make(publish=False)
+    before = Campaign.objects.values().get()
+    steps = journey(mail={"action": "message.email", "config": {"template": "gone"}})
+    form = _campaign(campaign, trigger=once(hour=1), policy={"holdout": 2})
+    url = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+
+    parsed = admin_client.post(url, form)
+    checked = admin_client.post(url, _campaign(campaign, journey=steps))
+
+    assert sorted(_errors(parsed)) == ["policy", "trigger"]
+    assert _errors(parsed)["policy"][0].startswith("policy.holdout = 2: ")
+    assert _errors(parsed)["trigger"][0].startswith("trigger.hour = 1: ")
+    assert _errors(checked)["journey"] == [
+        "journey.steps.mail.config.template = 'gone': there is no such template"
+    ]
+    assert Campaign.objects.values().get() == before
+
+
+@pytest.mark.django_db
+def test_a_campaign_is_saved_published_paused_and_resumed(admin_client):
+    campaign = campaign_make(size=2, publish=False)
+    url = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+    form = _campaign(campaign, policy={"holdout": 0.5})
+
+    page = admin_client.get(url).text
+
+    admin_client.post(url, form)
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.policy["holdout"]) == (CampaignState.DRAFT, 0.5)
+
+    admin_client.post(url, form | _button(page, "Save and publish"))
+    campaign.refresh_from_db()
+    version = CampaignVersion.objects.get()
+    assert campaign.state == CampaignState.LIVE
+    assert (version.number, version.approved_size, version.published_at) == (1, 2, NOW)
+
+    admin_client.post(url, form | _button(page, "Save and pause"))
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.pause_reason) == (CampaignState.PAUSED, "Paused by admin")
+
+    admin_client.post(url, form | _button(page, "Save and resume"))
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.pause_reason) == (CampaignState.LIVE, "")
+    assert CampaignVersion.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_what_can_not_be_published_says_why_and_stays_a_draft(admin_client):
+    campaign = campaign_make(publish=False)
+    Segment.objects.update(error="its plugin is gone")
+    url = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+
+    form = _campaign(campaign) | _button(admin_client.get(url).text, "Save and publish")
+
+    response = admin_client.post(url, form, follow=True)
+
+    assert "its plugin is gone" in " ".join(map(str, response.context["messages"]))
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.DRAFT
+    assert not CampaignVersion.objects.exists()
+
+
+@pytest.mark.django_db
+def test_an_api_key_is_never_shown_again(admin_client):
+    add = reverse("admin:core_apikey_add")
+    shown = admin_client.post(add, {"name": "shop", "scopes": ["events:write"]}, follow=True)
+    key = ApiKey.objects.get()
+    secret = next(word for word in shown.text.split() if word.startswith("le_")).rstrip(".")
+
+    for url in (
+        reverse("admin:core_apikey_changelist"),
+        reverse("admin:core_apikey_change", args=[key.pk]),
+        reverse("admin:index"),
+    ):
+        assert secret not in admin_client.get(url).text, url
+
+
+@pytest.mark.django_db
+def test_the_palette_finds_few_and_only_by_beginnings(admin_client, django_assert_max_num_queries):
+    CustomerFactory.create_batch(30, last_name="Lovelace")
+    CustomerFactory(external_id="other", last_name="Noether")
+    url = reverse("admin:search")
+
+    with django_assert_max_num_queries(12) as captured:
+        many = admin_client.get(url, {"s": "lovel", "extended": "1"}).text
+    queries = [query["sql"] for query in captured]
+    one = admin_client.get(url, {"s": "noeth", "extended": "1"}).text
+    middle = admin_client.get(url, {"s": "velace", "extended": "1"}).text
+
+    assert many.count("/customers/customer/") == 10
+    assert one.count("/customers/customer/") == 1
+    assert middle.count("/customers/customer/") == 0
+    asked = [sql for sql in queries if 'FROM "customers_customer"' in sql]
+    assert asked, "the palette looks for customers"
+    assert all(" LIMIT " in sql for sql in asked)
+    assert not any("COUNT(" in sql.upper() for sql in queries)
