@@ -6,6 +6,8 @@ took before the next one expires, so that none pile up while the workers are dow
 
 from typing import Any
 
+from celery.schedules import crontab
+
 
 def _every(seconds: int, task: str) -> dict[str, Any]:
     return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
@@ -15,6 +17,11 @@ BEAT_SCHEDULE = {
     "columnar copy": _every(5, "warehouse.mirror"),
     "segments of touched customers": _every(5, "segments.refresh_touched"),
     "all segments": _every(3600, "segments.refresh"),
+    "models": {
+        "task": "scoring.refresh",
+        "schedule": crontab(hour=2, minute=0),
+        "options": {"expires": 3600},
+    },
     "lifecycle stages": _every(3600, "segments.refresh_stages"),
     "campaigns": _every(30, "campaigns.fire"),
     "enrolments": _every(5, "campaigns.advance"),

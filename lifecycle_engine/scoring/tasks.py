@@ -9,6 +9,10 @@ from datetime import datetime
 from celery import shared_task
 
 from lifecycle_engine.core.clock import business_now
+from lifecycle_engine.core.jobs import enqueue
+from lifecycle_engine.scoring.models import ScorerMode
+from lifecycle_engine.scoring.selectors import scorer_mode
+from lifecycle_engine.sdk.scorers import scorers
 
 
 @shared_task(name="scoring.train")
@@ -20,12 +24,21 @@ def model_train(*, scorer_key: str, as_of: str | None = None) -> None:
     services.model_train(scorer_key=scorer_key, as_of=_moment(as_of, at), at=at)
 
 
+@shared_task(name="scoring.refresh")
+def scorers_refresh() -> None:
+    """Have every scorer that isn't switched off trained and run, each in a task of its own."""
+    for key in scorers.keys():
+        if scorer_mode(scorer_key=key) is not ScorerMode.OFF:
+            enqueue("scoring.train_and_run", queue="gpu", scorer_key=key)
+
+
 @shared_task(name="scoring.run")
 def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
     """Score everybody; ``as_of`` in ISO format, by default business time."""
     from lifecycle_engine.scoring import services  # noqa: PLC0415
 
     services.scorer_run(scorer_key=scorer_key, as_of=_moment(as_of, business_now()))
+    enqueue("segments.refresh", cause="scores")
 
 
 @shared_task(name="scoring.train_and_run")
@@ -37,6 +50,7 @@ def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
     moment = _moment(as_of, at)
     services.model_train(scorer_key=scorer_key, as_of=moment, at=at)
     services.scorer_run(scorer_key=scorer_key, as_of=moment)
+    enqueue("segments.refresh", cause="scores")
 
 
 def _moment(as_of: str | None, at: datetime) -> datetime:

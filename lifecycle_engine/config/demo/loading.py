@@ -26,8 +26,9 @@ class DemoDataError(Exception):
     """The engine refused something of the demo's data: that is a mistake in the demo."""
 
 
-def catalogue_load(dataset: Dataset, bar: Bar) -> None:
+def catalogue_load(bar: Bar) -> None:
     """Put the products into the catalogue."""
+    dataset = Dataset()
     total, done = dataset.product_count(), 0
     for piece in dataset.products():
         _none_rejected(products_upsert(rows=[_product(row) for row in piece]).rejected)
@@ -36,8 +37,9 @@ def catalogue_load(dataset: Dataset, bar: Bar) -> None:
     bar.figures.update(rows=done)
 
 
-def events_load(dataset: Dataset, bar: Bar, *, start: datetime, end: datetime) -> None:
+def events_load(bar: Bar, *, start: datetime, end: datetime) -> None:
     """Ingest a window's customers, their consents, and everything they did."""
+    dataset = Dataset()
     total = dataset.event_count(start=start, end=end)
     customers = dataset.customers(start=start, end=end)
     _ingest(customers)

@@ -15,7 +15,6 @@ from lifecycle_engine.config.demo.configuration import (
     campaign_configure,
     segments_configure,
 )
-from lifecycle_engine.config.demo.dataset import Dataset
 from lifecycle_engine.config.demo.loading import catalogue_load, events_load
 from lifecycle_engine.config.demo.progress import Bar, Stages
 from lifecycle_engine.config.demo.working import work_until, work_watch
@@ -37,13 +36,10 @@ def pipeline_run(stages: Stages) -> dict[str, dict[str, Any]]:
         WorkerError: a worker failed.
         DemoDataError: the engine refused some of the data.
     """
-    dataset = Dataset()
-    history = partial(events_load, dataset, start=_BEFORE_ALL, end=NOW)
-    december = partial(events_load, dataset, start=NOW, end=END)
+    history = partial(events_load, start=_BEFORE_ALL, end=NOW)
+    december = partial(events_load, start=NOW, end=END)
     figures = {
-        "catalogue": stages.once(
-            "catalogue", "Product catalogue", partial(catalogue_load, dataset)
-        ),
+        "catalogue": stages.once("catalogue", "Product catalogue", catalogue_load),
         "history": stages.once("history", "Events to 30 November", history),
         "mirror": stages.once("mirror", "Columnar copy", _mirror),
     }

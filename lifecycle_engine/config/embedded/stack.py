@@ -1,5 +1,6 @@
 """The programs that make up a whole engine on one machine."""
 
+import os
 import socket
 import sys
 import urllib.error
@@ -15,14 +16,14 @@ class PortTakenError(Exception):
     """The port that the web server was to listen on is in use."""
 
 
-def stack_programs(*, var: Path, port: int | None, email_url: str, beat: bool) -> list[Program]:
+def stack_programs(*, var: Path, port: int, email_url: str, web: bool) -> list[Program]:
     """The programs of a stack, in the order in which they start.
 
     Args:
         var: the folder for all state.
-        port: where the web server listens on 127.0.0.1; None for no web server.
+        port: where the web server listens, or is going to listen, on 127.0.0.1.
         email_url: where mail goes; empty for a local sink that keeps it.
-        beat: whether the clock that starts periodic work runs.
+        web: whether the web server runs, and the clock that starts periodic work.
 
     Raises:
         PortTakenError: something listens on the port; the message names it.
@@ -32,14 +33,19 @@ def stack_programs(*, var: Path, port: int | None, email_url: str, beat: bool) -
         sink_port = _free_port()
         email_url = f"smtp://127.0.0.1:{sink_port}"
         programs.append(_mail_sink(sink_port))
-    environment = {"EMAIL_URL": email_url, "PYTHONPATH": str(ROOT)}
+    environment = {
+        "EMAIL_URL": email_url,
+        "PYTHONPATH": str(ROOT),
+        # Links in messages lead to where this stack answers, unless somebody said otherwise.
+        "PUBLIC_URL": os.environ.get("PUBLIC_URL") or f"http://127.0.0.1:{port}",
+    }
     programs.append(_worker(var, "default", ["--pool=prefork", "--concurrency=1"], environment))
     # Never prefork here: TensorFlow, once loaded, does not survive a fork.
-    programs.append(_worker(var, "gpu", ["--pool=solo"], environment))
-    if beat:
-        programs.append(_beat(var, environment))
-    if port is not None:
-        programs.append(_web(port, environment))
+    # Threads of OpenMP that wait must not spin: on few cores they keep the others from working.
+    passive = {**environment, "OMP_WAIT_POLICY": "PASSIVE"}
+    programs.append(_worker(var, "gpu", ["--pool=solo"], passive))
+    if web:
+        programs += [_beat(var, environment), _web(port, environment)]
     return programs
 
 

@@ -36,7 +36,7 @@ class Command(BaseCommand):
             if not options["no_serve"]:
                 port_check(options["port"])
             call_command("migrate", interactive=False, verbosity=0)
-            report = _main_job(console)
+            report = _main_job(console, port=options["port"])
         except (DemoDataError, PortTakenError, StartError, WorkerError) as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
@@ -50,8 +50,8 @@ class Command(BaseCommand):
             call_command("run", port=options["port"])
 
 
-def _main_job(console: Console) -> dict[str, Any]:
-    programs = stack_programs(var=settings.VAR, port=None, email_url=settings.EMAIL_URL, beat=False)
+def _main_job(console: Console, *, port: int) -> dict[str, Any]:
+    programs = stack_programs(var=settings.VAR, port=port, email_url=settings.EMAIL_URL, web=False)
     start = time.perf_counter()
     with Supervisor(programs, logs=settings.VAR / "logs") as supervisor:
         supervisor.wait_until_ready()

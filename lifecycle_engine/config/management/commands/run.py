@@ -20,7 +20,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         try:
             programs = stack_programs(
-                var=settings.VAR, port=options["port"], email_url=settings.EMAIL_URL, beat=True
+                var=settings.VAR, port=options["port"], email_url=settings.EMAIL_URL, web=True
             )
             with Supervisor(programs, logs=settings.VAR / "logs") as supervisor:
                 supervisor.wait_until_ready()
