@@ -4,12 +4,13 @@ Every worker loads every app's tasks, also those that never train. So the servic
 skops, which loads all of scikit-learn and its test tools, are imported when a task runs.
 """
 
+import importlib
 from datetime import datetime
 
 from celery import shared_task
 
 from lifecycle_engine.core.clock import business_now
-from lifecycle_engine.core.jobs import enqueue
+from lifecycle_engine.core.jobs import enqueue, job_run
 from lifecycle_engine.scoring.models import ScorerMode
 from lifecycle_engine.scoring.selectors import scorer_mode
 from lifecycle_engine.sdk.scorers import scorers
@@ -22,6 +23,25 @@ def model_train(*, scorer_key: str, as_of: str | None = None) -> None:
 
     at = business_now()
     services.model_train(scorer_key=scorer_key, as_of=_moment(as_of, at), at=at)
+
+
+@shared_task(name="scoring.warm_up")
+def libraries_load() -> None:
+    """Load the model libraries while there is nothing else to do, not in front of the first job."""
+    importlib.import_module("lifecycle_engine.scoring.evaluation")
+    importlib.import_module("keras")
+
+
+@shared_task(name="scoring.evaluate")
+def model_evaluate(*, scorer_key: str, as_of: str) -> None:
+    """Judge what a scorer published as of a moment by what came true; kept in the model's card."""
+    from lifecycle_engine.scoring import evaluation  # noqa: PLC0415
+
+    with job_run("scoring.evaluate", subject=scorer_key) as job:
+        found = evaluation.model_evaluate(
+            scorer_key=scorer_key, as_of=datetime.fromisoformat(as_of)
+        )
+        job.result(outcome=found.as_json())
 
 
 @shared_task(name="scoring.refresh")

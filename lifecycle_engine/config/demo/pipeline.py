@@ -18,9 +18,9 @@ from lifecycle_engine.config.demo.configuration import (
 from lifecycle_engine.config.demo.loading import catalogue_load, events_load
 from lifecycle_engine.config.demo.progress import Bar, Stages
 from lifecycle_engine.config.demo.working import work_until, work_watch
+from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.events.models import Event, Reader
 from lifecycle_engine.messaging.models import Message, MessageState
-from lifecycle_engine.scoring.evaluation import model_evaluate
 
 _BEFORE_ALL = datetime(2016, 1, 1, tzinfo=UTC)
 _UNFINISHED = (MessageState.QUEUED, MessageState.CLAIMED, MessageState.SENDING)
@@ -38,6 +38,7 @@ def pipeline_run(stages: Stages) -> dict[str, dict[str, Any]]:
     """
     history = partial(events_load, start=_BEFORE_ALL, end=NOW)
     december = partial(events_load, start=NOW, end=END)
+    enqueue("scoring.warm_up", queue="gpu")
     figures = {
         "catalogue": stages.once("catalogue", "Product catalogue", catalogue_load),
         "history": stages.once("history", "Events to 30 November", history),
@@ -136,7 +137,16 @@ def _delivery(bar: Bar) -> None:
 def _outcome(bar: Bar) -> None:
     for done, scorer in enumerate(SCORERS, start=1):
         bar.note(scorer)
-        bar.figures[scorer] = model_evaluate(scorer_key=scorer, as_of=NOW).as_json()
+        found = work_watch(
+            "scoring.evaluate",
+            bar=bar,
+            job="scoring.evaluate",
+            subject=scorer,
+            queue="gpu",
+            scorer_key=scorer,
+            as_of=NOW.isoformat(),
+        )
+        bar.figures[scorer] = found["outcome"]
         bar.to(done, len(SCORERS))
 
 
