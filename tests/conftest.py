@@ -45,6 +45,9 @@ Path(os.environ["VAR"]).chmod(0o755)
 # Not named in pyproject.toml: pytest-django would read the settings before the services are there.
 os.environ["DJANGO_SETTINGS_MODULE"] = "lifecycle_engine.config.settings"
 django.setup()
+# Workers inherit the environment. With this in it pytest-django would read the settings before this
+# file, and every worker would use the first process's server instead of its own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 @pytest.fixture(autouse=True)

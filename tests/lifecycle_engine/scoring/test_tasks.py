@@ -7,6 +7,8 @@ import pytest
 from lifecycle_engine.config.celery import app
 from lifecycle_engine.scoring import services, tasks
 from lifecycle_engine.scoring.errors import ScorerBusyError
+from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
+from lifecycle_engine.sdk.scorers import scorers
 
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
 EARLIER = datetime(2017, 11, 1, tzinfo=UTC)
@@ -21,7 +23,12 @@ def asked(monkeypatch, settings):
         monkeypatch.setattr(
             services, name, lambda _name=name, **given: calls.append((_name, given))
         )
+    monkeypatch.setattr(tasks, "enqueue", lambda task, **given: calls.append((task, given)))
     return calls
+
+
+#: What follows new scores: rules may read them.
+REFRESH = ("segments.refresh", {"cause": "scores"})
 
 
 def test_training_is_as_of_business_time_unless_told_otherwise(asked):
@@ -40,7 +47,9 @@ def test_running_is_as_of_business_time_unless_told_otherwise(asked):
 
     assert asked == [
         ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": NOW}),
+        REFRESH,
         ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": EARLIER}),
+        REFRESH,
     ]
 
 
@@ -50,6 +59,19 @@ def test_training_and_running_are_as_of_one_moment(asked):
     assert asked == [
         ("model_train", {"scorer_key": "dummy.lapse", "as_of": EARLIER, "at": NOW}),
         ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": EARLIER}),
+        REFRESH,
+    ]
+
+
+@pytest.mark.django_db
+def test_every_scorer_that_is_not_off_is_trained_and_run(asked):
+    ScorerSetting.objects.create(key="churn.risk", mode=ScorerMode.OFF)
+
+    tasks.scorers_refresh()
+
+    wanted = [key for key in scorers.keys() if key != "churn.risk"]  # noqa: SIM118 - no dict
+    assert asked == [
+        ("scoring.train_and_run", {"queue": "gpu", "scorer_key": key}) for key in wanted
     ]
 
 
