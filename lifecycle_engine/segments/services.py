@@ -176,7 +176,9 @@ def segments_refresh_all(*, at: datetime, cause: str = "schedule") -> RefreshRep
 def segments_refresh_touched(
     *, customer_ids: Sequence[int], at: datetime, cause: str = "event"
 ) -> RefreshReport:
-    """Ask every live segment about these customers only; what it costs depends on them alone.
+    """Ask every live segment about these customers only.
+
+    Of the log only their events count, but the tables that change in place are still read whole.
 
     A segment without a complete membership, or whose last computation failed, waits for its next
     whole one: a partial one would hide that others are wrong.
