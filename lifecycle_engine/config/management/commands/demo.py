@@ -10,7 +10,6 @@ from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, call_command
 from rich.console import Console
 
-from lifecycle_engine.config.broker import broker_prepare
 from lifecycle_engine.config.demo.loading import DemoDataError
 from lifecycle_engine.config.demo.memory import PeakMemory
 from lifecycle_engine.config.demo.pipeline import pipeline_run
@@ -37,7 +36,6 @@ class Command(BaseCommand):
             if not options["no_serve"]:
                 port_check(options["port"])
             call_command("migrate", interactive=False, verbosity=0)
-            broker_prepare()
             report = _main_job(console, port=options["port"])
         except (DemoDataError, PortTakenError, StartError, WorkerError) as error:
             raise CommandError(str(error)) from None

@@ -6,7 +6,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
-from lifecycle_engine.config.broker import broker_prepare
 from lifecycle_engine.config.embedded.stack import PortTakenError, stack_programs
 from lifecycle_engine.config.embedded.supervisor import StartError, Supervisor
 
@@ -19,7 +18,6 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        broker_prepare()
         try:
             programs = stack_programs(
                 var=settings.VAR, port=options["port"], email_url=settings.EMAIL_URL, web=True
