@@ -1,16 +1,17 @@
 """The models that compete: gradient boosting and a network, each with an optional calibration."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from lifecycle_engine.sdk.scorers import ModelState
 from plugins.churn_predictor.network import Network
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 _EPSILON = 1e-6
 
@@ -25,7 +26,7 @@ class Candidate(Protocol):
 class Boosting:
     """Histogram gradient boosting over the features as they are; missing ones have a branch."""
 
-    def __init__(self, estimator: HistGradientBoostingClassifier) -> None:
+    def __init__(self, estimator: "HistGradientBoostingClassifier") -> None:
         self.estimator = estimator
 
     @classmethod
@@ -33,6 +34,8 @@ class Boosting:
         cls, frame: pd.DataFrame, target: "pd.Series[float]", *, trees: int, seed: int
     ) -> "Boosting":
         """Train. Many shallow trees with few features each: customers repeat over cut-offs."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
         estimator = HistGradientBoostingClassifier(
             max_iter=trees,
             learning_rate=0.05,
@@ -61,6 +64,8 @@ class Calibration:
     @classmethod
     def fit(cls, probability: NDArray[np.float64], target: NDArray[np.float64]) -> "Calibration":
         """Fit on rows that the model has not learned from."""
+        from sklearn.linear_model import LogisticRegression
+
         curve = LogisticRegression(C=1e6).fit(_log_odds(probability)[:, None], target)
         return cls(slope=float(curve.coef_[0, 0]), intercept=float(curve.intercept_[0]))
 

@@ -51,9 +51,7 @@ class Network:
         progress: Progress,
     ) -> Self:
         """Train on rows of features; missing ones count as average."""
-        # Imported here and not above: TensorFlow must never load in processes that only predict
-        # or that fork, and plugins are imported by all of them.
-        import keras  # noqa: PLC0415
+        import keras
 
         values = _logged(frame)
         counted = np.maximum((~np.isnan(values)).sum(axis=0), 1)

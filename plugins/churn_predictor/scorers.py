@@ -1,6 +1,6 @@
 """The scorer ``churn.risk``."""
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -9,8 +9,6 @@ import pandas as pd
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
@@ -31,6 +29,9 @@ from plugins.churn_predictor.candidates import (
     candidate_state,
 )
 from plugins.churn_predictor.network import Network, NetworkConfig
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 #: Calibration is kept where it lowers the Brier score by at least this share of it; less is noise.
 _CALIBRATION_GAIN = 0.01
@@ -138,6 +139,8 @@ class ChurnRisk(Scorer):
         progress: Progress = no_progress,
     ) -> None:
         """Fit the candidates and choose; or, without ``validation``, the chosen one again."""
+        from sklearn.linear_model import LogisticRegression
+
         self._recency = LogisticRegression().fit(_recency(frame), target.to_numpy())
         names = self.config.candidates if validation else (self._chosen,)
         fitted = {
@@ -223,6 +226,8 @@ class ChurnRisk(Scorer):
 def _quality(
     model: Candidate, calibration: Calibration, frame: pd.DataFrame, target: "pd.Series[float]"
 ) -> dict[str, Any]:
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
     raw, truth = model.predict(frame), target.to_numpy()
     calibrated = calibration.apply(raw)
     brier, brier_calibrated = (brier_score_loss(truth, p) for p in (raw, calibrated))

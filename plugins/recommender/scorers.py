@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
@@ -22,19 +21,11 @@ from lifecycle_engine.sdk.scorers import (
 )
 from plugins.recommender.config import NextProductsConfig
 from plugins.recommender.history import history_read, merchandise
-from plugins.recommender.model import (
-    Baskets,
-    Model,
-    Ranking,
-    baskets_build,
-    companions,
-    model_fit,
-    rank,
-)
 from plugins.recommender.reasons import reason_again, reason_popular, reason_together
 
 if TYPE_CHECKING:
     from lifecycle_engine.sdk.tables import Tables
+    from plugins.recommender.model import Baskets, Model, Ranking
 
 #: Customers ranked at once: bounds memory, changes no result.
 _SHARD = 5_000
@@ -81,6 +72,8 @@ class NextProducts(RankingScorer):
         Raises:
             ValueError: ``as_of`` is not that of the tables, so ages would be wrong.
         """
+        from plugins.recommender.model import model_fit
+
         del rng
         if as_of != tables.as_of:
             raise ValueError(f"as_of={as_of} is not the tables' as_of={tables.as_of}")
@@ -106,6 +99,10 @@ class NextProducts(RankingScorer):
 
     def restore(self, state: ModelState) -> None:
         """Become the model that ``state`` described, with the configuration it was fitted with."""
+        import scipy.sparse as sp
+
+        from plugins.recommender.model import Model
+
         arrays = state.arrays
         n = len(arrays["skus"])
         self.config = NextProductsConfig.model_validate(state.params["config"])
@@ -125,6 +122,8 @@ class NextProducts(RankingScorer):
 
     def recommend(self, tables: Tables, *, customer_ids: NDArray[np.int64], k: int) -> pd.DataFrame:
         """The best ``k`` products for each customer, each with the reason in their language."""
+        from plugins.recommender.model import baskets_build, rank
+
         allowed, names = self._catalogue(tables)
         parts = [_frame()]
         for start in range(0, len(customer_ids), _SHARD):
@@ -146,6 +145,8 @@ class NextProducts(RankingScorer):
 
     def baseline(self, tables: Tables, *, customer_ids: NDArray[np.int64], k: int) -> pd.DataFrame:
         """The same popular products for everybody, from the same catalogue as ``recommend``."""
+        from plugins.recommender.model import Ranking
+
         allowed, _names = self._catalogue(tables)
         best = np.flatnonzero(allowed)[:k]
         shape = (len(customer_ids), len(best))
@@ -202,6 +203,8 @@ def _reasons(
     products = ranking.products[rows, places]
     if not len(rows):
         return []  # SciPy gives another kind of array for no places at all.
+    from plugins.recommender.model import companions
+
     orders = np.asarray(baskets.orders[rows, products]).ravel()
     days = np.asarray(baskets.days[rows, products]).ravel()
     partner = np.full(len(rows), -1, dtype=np.int64)

@@ -3,7 +3,6 @@
 import ibis
 import pandas as pd
 from django.utils.translation import gettext_lazy as _
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lifecycle_engine.sdk.scorers import ModelState, Probability, Scorer, no_progress, scorers
 
@@ -24,6 +23,8 @@ class OrderSoon(Scorer):
 
     def fit(self, frame, target, *, validation, rng, progress=no_progress):
         """Grow a few small trees; there is nothing to choose, so ``validation`` goes unused."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
         self._trees = HistGradientBoostingClassifier(
             max_iter=60, max_leaf_nodes=8, random_state=int(rng.integers(2**31))
         ).fit(frame.to_numpy(), target.to_numpy())

@@ -6,9 +6,7 @@ from lifecycle_engine.config.demo import NOW as DEMO_NOW
 from lifecycle_engine.config.embedded.postgres import postgres_start
 from lifecycle_engine.config.environment import environment_read
 
-_WITHOUT_DATABASE = {"help", "version", "makemessages", "compilemessages", "collectstatic"} | {
-    "mail_sink"
-}
+_WITHOUT_DATABASE = {"help", "version", "makemessages", "compilemessages", "collectstatic"}
 
 
 def prepare(arguments: list[str]) -> None:

@@ -32,7 +32,7 @@ def stack_programs(*, var: Path, port: int, email_url: str, web: bool) -> list[P
     if not email_url:
         sink_port = _free_port()
         email_url = f"smtp://127.0.0.1:{sink_port}"
-        programs.append(_mail_sink(sink_port))
+        programs.append(_mail_sink(var / "sink", sink_port))
     environment = {
         "EMAIL_URL": email_url,
         "PYTHONPATH": str(ROOT),
@@ -59,10 +59,12 @@ def port_check(port: int) -> None:
         raise PortTakenError(f"Port {port} on 127.0.0.1 is in use; choose another with PORT=")
 
 
-def _mail_sink(port: int) -> Program:
+def _mail_sink(folder: Path, port: int) -> Program:
+    module = ("-m", "lifecycle_engine.messaging.mail_sink")
     return Program(
         name="mail-sink",
-        command=[sys.executable, str(ROOT / "manage.py"), "mail_sink", "--port", str(port)],
+        command=[sys.executable, *module, "--folder", str(folder), "--port", str(port)],
+        environment={"PYTHONPATH": str(ROOT)},
         ready=lambda: _listens(port),
     )
 

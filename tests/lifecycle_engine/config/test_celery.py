@@ -58,7 +58,7 @@ importlib.import_module({module!r})
 django.setup()
 from lifecycle_engine.config.celery import app
 app.loader.import_default_modules()
-print(sorted(set(sys.modules) & {{"tensorflow", "keras", "skops"}}))
+print(sorted(set(sys.modules) & {{"tensorflow", "keras", "skops", "sklearn", "scipy"}}))
 """
     result = subprocess.run(
         [sys.executable, "-c", script],
