@@ -4,7 +4,7 @@ The two come from different sessions of the warehouse, each limited to its side 
 scorer can't use as a feature what it is to predict.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +14,13 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.errors import LeakageError, ScorerOutputError
 from lifecycle_engine.sdk.scorers import Scorer
 from lifecycle_engine.sdk.tables import Tables
-from lifecycle_engine.warehouse.features import features_frame
+from lifecycle_engine.warehouse.features import features_frames
 from lifecycle_engine.warehouse.session import warehouse_session
 
 #: What scorers may read, with the column that holds the customer. Other tables know only the
@@ -149,48 +150,83 @@ def feature_frame(
     Raises:
         ScorerOutputError: the scorer's own features lack a column or have a customer twice.
     """
-    with history(as_of=as_of, excluded=excluded) as tables:
-        members = _population(scorer, tables)
-        library = _by_customer(
-            features_frame(names=scorer.features, as_of=as_of, tables=tables), members
-        )
-        own = scorer.own_features(tables)
-        if own is not None:
-            library = library.join(_by_customer(tables.execute(own), members))
-    missing = [name for name in scorer.feature_names() if name not in library.columns]
+    return feature_frames(scorer, moments=[as_of], excluded=excluded)[as_of]
+
+
+def feature_frames(
+    scorer: Scorer, *, moments: Sequence[datetime], excluded: Collection[int] = ()
+) -> dict[datetime, pd.DataFrame]:
+    """The scorer's features of its population as of each moment, by ascending customer id.
+
+    Raises:
+        ScorerOutputError: the scorer's own features lack a column or have a customer twice.
+    """
+    with warehouse_session(as_of=max(moments)) as session:
+        everything = BoundedTables(session, excluded=excluded)
+        library = features_frames(names=scorer.features, moments=moments, tables=everything)
+        frames = {}
+        for moment in moments:
+            at_moment = pc.equal(library["as_of"], pa.scalar(moment, library["as_of"].type))
+            part = library.filter(at_moment).drop_columns("as_of")
+            tables = BoundedTables(session.before(moment), excluded=excluded)
+            frames[moment] = _scorer_frame(scorer, tables, part)
+    return frames
+
+
+def _scorer_frame(scorer: Scorer, tables: Tables, library: pa.Table) -> pd.DataFrame:
+    """Features of the library and the scorer's own, of the scorer's population."""
+    members = _population(scorer, tables)
+    frame = _by_customer(library, members)
+    own = scorer.own_features(tables)
+    if own is not None:
+        frame = frame.join(_by_customer(tables.execute(own), members))
+    missing = [name for name in scorer.feature_names() if name not in frame.columns]
     if missing:
         raise ScorerOutputError(
             f"Scorer {scorer.key} declares features it does not give: {missing}"
         )
-    return library[list(scorer.feature_names())].astype(float)
+    return frame[list(scorer.feature_names())].astype(float)
 
 
 def outcomes(
-    scorer: Scorer, *, cutoff: datetime, customer_ids: NDArray[np.int64]
-) -> "pd.Series[float]":
-    """What came true of the customers in the window from the cut-off on.
+    scorer: Scorer, *, customer_ids: Mapping[datetime, NDArray[np.int64]]
+) -> "dict[datetime, pd.Series[float]]":
+    """What came true of some customers in the window from each cut-off date on.
 
     Raises:
         ScorerOutputError: the outcome is not one number per customer.
     """
-    end = cutoff + timedelta(days=scorer.horizon_days)
-    with warehouse_session(as_of=end) as tables:
-        window = BoundedTables(tables.window(cutoff, end), start=cutoff)
-        found = window.execute(scorer.outcome(window)).to_pandas()
-    series = found.set_index("customer_id")["target"].astype(float)
+    horizon = timedelta(days=scorer.horizon_days)
+    with warehouse_session(as_of=max(customer_ids) + horizon) as session:
+        found = {}
+        for cutoff, ids in customer_ids.items():
+            window = BoundedTables(session.window(cutoff, cutoff + horizon), start=cutoff)
+            found[cutoff] = _outcome(scorer, window).reindex(
+                ids, fill_value=float(scorer.outcome_missing)
+            )
+    return found
+
+
+def _outcome(scorer: Scorer, window: Tables) -> "pd.Series[float]":
+    rows = window.execute(scorer.outcome(window)).to_pandas()
+    series = rows.set_index("customer_id")["target"].astype(float)
     if not series.index.is_unique or not np.isfinite(series.to_numpy()).all():
         raise ScorerOutputError(f"Scorer {scorer.key}: the outcome is not one number per customer")
-    return series.reindex(customer_ids, fill_value=float(scorer.outcome_missing)).rename("target")
+    return series.rename("target")
 
 
-def labelled_frame(scorer: Scorer, *, cutoff: datetime, excluded: Collection[int]) -> LabelledFrame:
-    """Features as of the cut-off beside what came true after it."""
-    frame = feature_frame(scorer, as_of=cutoff, excluded=excluded)
-    target = outcomes(scorer, cutoff=cutoff, customer_ids=frame.index.to_numpy())
-    frame.index = target.index = pd.MultiIndex.from_product(
-        [[cutoff], frame.index], names=["cutoff", "customer_id"]
-    )
-    return LabelledFrame(frame, target)
+def labelled_frames(
+    scorer: Scorer, *, cutoffs: Sequence[datetime], excluded: Collection[int]
+) -> dict[datetime, LabelledFrame]:
+    """Features as of each cut-off date beside what came true after it."""
+    frames = feature_frames(scorer, moments=cutoffs, excluded=excluded)
+    ids = {cutoff: frame.index.to_numpy() for cutoff, frame in frames.items()}
+    targets = outcomes(scorer, customer_ids=ids)
+    for cutoff, frame in frames.items():
+        frame.index = targets[cutoff].index = pd.MultiIndex.from_product(
+            [[cutoff], frame.index], names=["cutoff", "customer_id"]
+        )
+    return {cutoff: LabelledFrame(frames[cutoff], targets[cutoff]) for cutoff in cutoffs}
 
 
 def stacked(parts: Sequence[LabelledFrame]) -> LabelledFrame:

@@ -92,7 +92,8 @@ def _judge_scores(
     end = as_of + timedelta(days=scorer.horizon_days)
     published = found.set_index("customer_id")["value"]
     frame = datasets.feature_frame(scorer, as_of=as_of).reindex(published.index)
-    target = datasets.outcomes(scorer, cutoff=as_of, customer_ids=published.index.to_numpy())
+    customer_ids = {as_of: published.index.to_numpy()}
+    target = datasets.outcomes(scorer, customer_ids=customer_ids)[as_of]
     if target.nunique() < 2:
         raise OutcomeWindowError(
             f"Scorer {scorer.key}: all outcomes from {as_of} to {end} are {target.iloc[0]:g}"

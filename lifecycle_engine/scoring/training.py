@@ -78,7 +78,6 @@ class _TabularFit:
     excluded: Collection[int]
     seed: int
     progress: Progress
-    _parts: dict[datetime, LabelledFrame] = field(default_factory=dict)
 
     def run(self) -> Trained:
         past, validation = self._sets()
@@ -97,7 +96,7 @@ class _TabularFit:
             "gap_days": self.scorer.horizon_days,
             "report": self.scorer.report(),
         }
-        everything = datasets.stacked([self._part(cutoff) for cutoff in self._all_cutoffs])
+        everything = datasets.stacked(list(self._parts.values()))
         self.scorer.fit(
             everything.frame, everything.target, validation=None, rng=rng, progress=self.progress
         )
@@ -109,8 +108,8 @@ class _TabularFit:
             raise TrainingDataError(
                 f"Scorer {self.scorer.key} needs {needed}; the first order is of {self._first}"
             )
-        past = datasets.stacked([self._part(cutoff) for cutoff in self._past_cutoffs])
-        validation = self._part(self._validation_cutoff)
+        past = datasets.stacked([self._parts[cutoff] for cutoff in self._past_cutoffs])
+        validation = self._parts[self._validation_cutoff]
         for name, part in (("training", past), ("validation", validation)):
             self._check(name, part)
         return past, validation
@@ -149,12 +148,11 @@ class _TabularFit:
             return []
         return datasets.cutoffs(scorer=self.scorer, until=until, first_event=self._first)
 
-    def _part(self, cutoff: datetime) -> LabelledFrame:
-        if cutoff not in self._parts:
-            self._parts[cutoff] = datasets.labelled_frame(
-                self.scorer, cutoff=cutoff, excluded=self.excluded
-            )
-        return self._parts[cutoff]
+    @cached_property
+    def _parts(self) -> dict[datetime, LabelledFrame]:
+        return datasets.labelled_frames(
+            self.scorer, cutoffs=self._all_cutoffs, excluded=self.excluded
+        )
 
     def _judge(self, validation: LabelledFrame) -> dict[str, Comparison]:
         frame, output = validation.frame, self.scorer.output

@@ -86,6 +86,11 @@ class SessionTables:
             self._live[name] = self._engine.live_table(name, table_get(name).rows())
         return self._live[name]
 
+    def before(self, moment: datetime) -> "SessionTables":
+        """The same tables as of an earlier moment; for features."""
+        _aware("moment", moment)
+        return SessionTables(self._engine, start=self._start, as_of=moment, live=self._live)
+
     def window(self, start: datetime, end: datetime) -> "SessionTables":
         """The same tables with ``start <= occurred_at < end`` in the event tables; for labels."""
         _aware("start", start)

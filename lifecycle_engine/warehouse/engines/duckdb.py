@@ -77,7 +77,8 @@ class DuckDBEngine:
         table = expression.as_table()
         for given in table.op().find(ops.InMemoryTable):
             self._connection.register(given.name, given.data.to_pyarrow(given.schema))
-        found = self._connection.sql(ibis.to_sql(table, dialect="duckdb")).to_arrow_table()
+        statement = ibis.to_sql(table, dialect="duckdb", pretty=False)
+        found = self._connection.sql(statement).to_arrow_table()
         return found.cast(table.schema().to_pyarrow())
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The feature library: small named functions of what a customer did before a point in time."""
 
 from lifecycle_engine.warehouse.features import engagement, lines, orders, rhythm
-from lifecycle_engine.warehouse.features.frame import features_frame
+from lifecycle_engine.warehouse.features.frame import features_frame, features_frames
 from lifecycle_engine.warehouse.features.registry import (
     Feature,
     UnknownFeatureError,
@@ -15,6 +15,7 @@ __all__ = [
     "engagement",
     "feature",
     "features_frame",
+    "features_frames",
     "features_known",
     "lines",
     "orders",

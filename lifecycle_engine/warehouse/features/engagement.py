@@ -1,7 +1,5 @@
 """Campaigns, coupons and browsing."""
 
-from datetime import datetime
-
 import ibis.expr.types as ir
 
 from lifecycle_engine.warehouse.features.registry import age_days, feature, within
@@ -18,8 +16,8 @@ def _counted(name: str, event: str, days: int, what: str) -> None:
         missing=0.0,
         description=f"{what} in the last {days} days.",
     )
-    def counted(events: ir.Table, as_of: datetime) -> ir.Scalar:
-        return events.count(where=within(events, as_of, days) & (events.name == event))
+    def counted(events: ir.Table) -> ir.Scalar:
+        return events.count(where=within(events, days) & (events.name == event))
 
 
 for _name, _event, _days, _what in (
@@ -34,6 +32,6 @@ for _name, _event, _days, _what in (
 
 
 @feature(source=SOURCE, unit="days")
-def campaign_recency_days(events: ir.Table, as_of: datetime) -> ir.Scalar:
+def campaign_recency_days(events: ir.Table) -> ir.Scalar:
     """Days since the newest campaign was received."""
-    return age_days(events.occurred_at.max(where=events.name == "Campaign Received"), as_of)
+    return age_days(events.age_seconds.min(where=events.name == "Campaign Received"))

@@ -1,10 +1,9 @@
 """Recency, frequency, money, trends, discounts and the time of orders."""
 
-from datetime import datetime
-
 import ibis.expr.types as ir
 
 from lifecycle_engine.warehouse.features.registry import (
+    SECONDS_PER_DAY,
     age_days,
     feature,
     ratio,
@@ -13,32 +12,30 @@ from lifecycle_engine.warehouse.features.registry import (
 
 _ORDER_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 _REVENUE_WINDOWS = (7, 30, 60, 90, 180, 365)
-_WEEK = 7 * 86_400
+_WEEK = 7 * SECONDS_PER_DAY
 
 
 @feature(source="orders", unit="days")
-def recency_days(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def recency_days(orders: ir.Table) -> ir.Scalar:
     """Days since the newest order."""
-    return age_days(orders.occurred_at.max(), as_of)
+    return age_days(orders.age_seconds.min())
 
 
 @feature(source="orders", unit="days")
-def tenure_days(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def tenure_days(orders: ir.Table) -> ir.Scalar:
     """Days since the first order."""
-    return age_days(orders.occurred_at.min(), as_of)
+    return age_days(orders.age_seconds.max())
 
 
 @feature(source="orders", unit="orders", missing=0.0)
-def orders_total(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def orders_total(orders: ir.Table) -> ir.Scalar:
     """Orders ever placed."""
-    del as_of
     return orders.count()
 
 
 @feature(source="orders", unit="money", missing=0.0)
-def revenue_total(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def revenue_total(orders: ir.Table) -> ir.Scalar:
     """What all orders came to."""
-    del as_of
     return orders.value.sum()
 
 
@@ -51,8 +48,8 @@ def _orders_within(days: int) -> None:
         missing=0.0,
         description=f"Orders of the last {days} days.",
     )
-    def orders_within(orders: ir.Table, as_of: datetime) -> ir.Scalar:
-        return orders.count(where=within(orders, as_of, days))
+    def orders_within(orders: ir.Table) -> ir.Scalar:
+        return orders.count(where=within(orders, days))
 
 
 def _revenue_within(days: int) -> None:
@@ -64,8 +61,8 @@ def _revenue_within(days: int) -> None:
         missing=0.0,
         description=f"What the orders of the last {days} days came to.",
     )
-    def revenue_within(orders: ir.Table, as_of: datetime) -> ir.Scalar:
-        return orders.value.sum(where=within(orders, as_of, days))
+    def revenue_within(orders: ir.Table) -> ir.Scalar:
+        return orders.value.sum(where=within(orders, days))
 
 
 for _days in _ORDER_WINDOWS:
@@ -75,91 +72,90 @@ for _days in _REVENUE_WINDOWS:
 
 
 @feature(source="orders", unit="ratio", window_days=60)
-def orders_trend(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def orders_trend(orders: ir.Table) -> ir.Scalar:
     """Orders of the last 30 days against the 30 before: from -1, none now, to 1, none then.
 
     It is (now - then) / (now + then), which stays bounded where a quotient would not.
     """
-    now = orders.count(where=within(orders, as_of, 30))
-    then = orders.count(where=within(orders, as_of, 30, ago=30))
+    now = orders.count(where=within(orders, 30))
+    then = orders.count(where=within(orders, 30, ago=30))
     return ratio(now - then, now + then)
 
 
 @feature(source="orders", unit="ratio", window_days=60)
-def revenue_trend(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def revenue_trend(orders: ir.Table) -> ir.Scalar:
     """Revenue of the last 30 days against that of the 30 before, like ``orders_trend``."""
-    now = orders.value.sum(where=within(orders, as_of, 30)).coalesce(0.0)
-    then = orders.value.sum(where=within(orders, as_of, 30, ago=30)).coalesce(0.0)
+    now = orders.value.sum(where=within(orders, 30)).coalesce(0.0)
+    then = orders.value.sum(where=within(orders, 30, ago=30)).coalesce(0.0)
     return ratio(now - then, now + then)
 
 
 @feature(source="orders", unit="money", window_days=90)
-def basket_value_mean_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def basket_value_mean_90d(orders: ir.Table) -> ir.Scalar:
     """Mean value of an order of the last 90 days."""
-    return orders.value.mean(where=within(orders, as_of, 90))
+    return orders.value.mean(where=within(orders, 90))
 
 
 @feature(source="orders", unit="money", window_days=90)
-def basket_value_max_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def basket_value_max_90d(orders: ir.Table) -> ir.Scalar:
     """Value of the largest order of the last 90 days."""
-    return orders.value.max(where=within(orders, as_of, 90))
+    return orders.value.max(where=within(orders, 90))
 
 
 @feature(source="orders", unit="lines", window_days=90)
-def lines_per_order_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def lines_per_order_90d(orders: ir.Table) -> ir.Scalar:
     """Mean number of different lines of an order of the last 90 days."""
-    return orders.lines.mean(where=within(orders, as_of, 90))
+    return orders.lines.mean(where=within(orders, 90))
 
 
 @feature(source="orders", unit="pieces", window_days=90, missing=0.0)
-def quantity_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def quantity_90d(orders: ir.Table) -> ir.Scalar:
     """Pieces bought in the last 90 days."""
-    return orders.quantity.sum(where=within(orders, as_of, 90))
+    return orders.quantity.sum(where=within(orders, 90))
 
 
 @feature(source="orders", unit="share", window_days=90)
-def discount_share_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def discount_share_90d(orders: ir.Table) -> ir.Scalar:
     """The part of the full price that discounts took off, over the last 90 days."""
-    recent = within(orders, as_of, 90)
+    recent = within(orders, 90)
     discount = orders.discount.sum(where=recent)
     return ratio(discount, discount + orders.value.sum(where=recent))
 
 
 @feature(source="orders", unit="orders", window_days=90, missing=0.0)
-def coupon_orders_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def coupon_orders_90d(orders: ir.Table) -> ir.Scalar:
     """Orders of the last 90 days with a coupon."""
-    return orders.count(where=within(orders, as_of, 90) & (orders.coupon_discount > 0))
+    return orders.count(where=within(orders, 90) & (orders.coupon_discount > 0))
 
 
 @feature(source="orders", unit="money", window_days=90, missing=0.0)
-def coupon_discount_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def coupon_discount_90d(orders: ir.Table) -> ir.Scalar:
     """What coupons took off the orders of the last 90 days."""
-    return orders.coupon_discount.sum(where=within(orders, as_of, 90))
+    return orders.coupon_discount.sum(where=within(orders, 90))
 
 
 @feature(source="orders", unit="stores", window_days=90, missing=0.0)
-def stores_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def stores_90d(orders: ir.Table) -> ir.Scalar:
     """Different stores of the last 90 days' orders."""
-    return orders.store.nunique(where=within(orders, as_of, 90))
+    return orders.store.nunique(where=within(orders, 90))
 
 
 @feature(source="orders", unit="weeks", window_days=84, missing=0.0)
-def active_weeks_12(orders: ir.Table, as_of: datetime) -> ir.Scalar:
-    """Weeks of the last 12, counted back from ``as_of``, with an order."""
+def active_weeks_12(orders: ir.Table) -> ir.Scalar:
+    """Weeks of the last 12, counted back from the moment, with an order."""
     # A moment exactly n weeks ago is still of the n-th week back, as in every window here.
-    ago = int(as_of.timestamp()) - 1 - orders.occurred_at.epoch_seconds()
-    return (ago // _WEEK).nunique(where=within(orders, as_of, 84))
+    return ((orders.age_seconds - 1) // _WEEK).nunique(where=within(orders, 84))
 
 
 @feature(source="orders", unit="share", window_days=90)
-def weekend_share_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def weekend_share_90d(orders: ir.Table) -> ir.Scalar:
     """The part of the last 90 days' orders that was placed on a Saturday or Sunday, in UTC."""
-    recent = within(orders, as_of, 90)
+    recent = within(orders, 90)
     weekend = orders.occurred_at.day_of_week.index() >= 5
     return ratio(orders.count(where=recent & weekend), orders.count(where=recent))
 
 
 @feature(source="orders", unit="hours", window_days=90)
-def hour_mean_90d(orders: ir.Table, as_of: datetime) -> ir.Scalar:
+def hour_mean_90d(orders: ir.Table) -> ir.Scalar:
     """Mean hour of the day, 0 to 23 in UTC, of the last 90 days' orders."""
-    return orders.occurred_at.hour().mean(where=within(orders, as_of, 90))
+    return orders.occurred_at.hour().mean(where=within(orders, 90))

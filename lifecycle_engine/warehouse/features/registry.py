@@ -3,15 +3,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from inspect import cleandoc
 
 import ibis.expr.types as ir
 
 from lifecycle_engine.warehouse.features.sources import SOURCES
 
-#: An expression over the rows of one customer before ``as_of``.
-Aggregate = Callable[[ir.Table, datetime], ir.Scalar]
+SECONDS_PER_DAY = 86_400
+
+#: An expression over the rows of one customer before a moment.
+Aggregate = Callable[[ir.Table], ir.Scalar]
 
 
 class FeatureRegistrationError(Exception):
@@ -64,11 +65,13 @@ def feature(
     name: str = "",
     description: str = "",
 ) -> Callable[[Aggregate], Aggregate]:
-    """Register a function of (table, as_of) as a feature; use it as a decorator.
+    """Register a function of a table as a feature; use it as a decorator.
 
-    The table holds only rows before ``as_of``, so a feature can't see the future whatever it does.
-    Features of one source are computed together, in one pass over its rows. They are Ibis without
-    any engine's own SQL.
+    Each row of the table has, beside the columns of its source, ``age_seconds``: how long before
+    the moment from which the feature looks back it happened, in seconds. The table holds only rows
+    before that moment, so a feature can't see the future whatever it does. Features of one source
+    are computed together, in one pass over its rows, and for any number of moments at once. They
+    are Ibis without any engine's own SQL.
 
     Args:
         source: the table that the function gets, one of ``sources.SOURCES``.
@@ -123,17 +126,17 @@ def feature_get(name: str) -> Feature:
         raise UnknownFeatureError(f"No feature {name!r}; there is: {known}") from None
 
 
-def within(table: ir.Table, as_of: datetime, days: float, *, ago: float = 0.0) -> ir.BooleanColumn:
-    """Whether a row is of the window of ``days`` days that ends ``ago`` days before ``as_of``."""
-    since = table.occurred_at >= as_of - timedelta(days=days + ago)
-    return since if ago == 0 else since & (table.occurred_at < as_of - timedelta(days=ago))
+def within(rows: ir.Table, days: int, *, ago: int = 0) -> ir.BooleanValue:
+    """Whether a row is of the window of ``days`` days that ends ``ago`` days before the moment."""
+    since = rows.age_seconds <= (days + ago) * SECONDS_PER_DAY
+    return since if ago == 0 else since & (rows.age_seconds > ago * SECONDS_PER_DAY)
+
+
+def age_days(age_seconds: ir.NumericValue) -> ir.FloatingValue:
+    """An age in days."""
+    return age_seconds.cast("float64") / float(SECONDS_PER_DAY)
 
 
 def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
     """``part / whole``, nothing where the whole is 0 or nothing."""
     return part.cast("float64") / whole.cast("float64").nullif(0.0)
-
-
-def age_days(moment: ir.TimestampValue, as_of: datetime) -> ir.FloatingValue:
-    """Days from a moment, to the second, until ``as_of``."""
-    return (as_of.timestamp() - moment.epoch_seconds().cast("float64")) / 86_400.0

@@ -1,7 +1,5 @@
 """How regularly a customer buys, and whether the next order is overdue."""
 
-from datetime import datetime
-
 import ibis
 import ibis.expr.types as ir
 
@@ -11,62 +9,56 @@ SOURCE = "order_sequence"
 
 
 @feature(source=SOURCE, unit="days")
-def gap_days_mean(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def gap_days_mean(sequence: ir.Table) -> ir.Scalar:
     """Mean days from one order to the next; exists from the second order on."""
-    del as_of
     return sequence.gap_days.mean()
 
 
 @feature(source=SOURCE, unit="days")
-def gap_days_std(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def gap_days_std(sequence: ir.Table) -> ir.Scalar:
     """Standard deviation, of the sample, of the days between orders; from the third order on."""
-    del as_of
     return sequence.gap_days.std(how="sample")
 
 
 @feature(source=SOURCE, unit="days")
-def gap_days_max(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def gap_days_max(sequence: ir.Table) -> ir.Scalar:
     """The longest pause between two orders, in days; exists from the second order on."""
-    del as_of
     return sequence.gap_days.max()
 
 
 @feature(source=SOURCE, unit="days")
-def gap_days_last(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def gap_days_last(sequence: ir.Table) -> ir.Scalar:
     """Days between the two newest orders; exists from the second order on."""
-    del as_of
     return sequence.gap_days.max(where=sequence.position == 0)
 
 
 @feature(source=SOURCE, unit="ratio")
-def recency_over_gap(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def recency_over_gap(sequence: ir.Table) -> ir.Scalar:
     """Days since the newest order in mean gaps of a day or more: over 1, the next is overdue."""
-    return _overdue(sequence, as_of, sequence.gap_days.mean())
+    return _overdue(sequence, sequence.gap_days.mean())
 
 
 @feature(source=SOURCE, unit="ratio")
-def recency_over_gap_max(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def recency_over_gap_max(sequence: ir.Table) -> ir.Scalar:
     """Days since the newest order in longest gaps of a day or more: over 1, a record pause."""
-    return _overdue(sequence, as_of, sequence.gap_days.max())
+    return _overdue(sequence, sequence.gap_days.max())
 
 
 @feature(source=SOURCE, unit="money")
-def basket_value_last(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def basket_value_last(sequence: ir.Table) -> ir.Scalar:
     """Value of the newest order."""
-    del as_of
     return sequence.value.max(where=sequence.position == 0)
 
 
 @feature(source=SOURCE, unit="ratio")
-def basket_value_last3_over_mean(sequence: ir.Table, as_of: datetime) -> ir.Scalar:
+def basket_value_last3_over_mean(sequence: ir.Table) -> ir.Scalar:
     """Mean value of the three newest orders over that of all orders."""
-    del as_of
     return ratio(sequence.value.mean(where=sequence.position < 3), sequence.value.mean())
 
 
-def _overdue(sequence: ir.Table, as_of: datetime, gap_days: ir.FloatingValue) -> ir.Scalar:
+def _overdue(sequence: ir.Table, gap_days: ir.FloatingValue) -> ir.Scalar:
     # Below a day a gap says nothing about a rhythm, and the quotient would grow without bounds.
     return ratio(
-        age_days(sequence.occurred_at.max(), as_of),
+        age_days(sequence.age_seconds.min()),
         ibis.ifelse(gap_days < 1.0, 1.0, gap_days),
     )

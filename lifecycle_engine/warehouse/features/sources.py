@@ -17,15 +17,16 @@ def _order_sequence(orders: ir.Table) -> ir.Table:
     first. Orders of one moment are put in the order of their ids, so that the result is always the
     same.
     """
-    forth = ibis.window(group_by="customer_id", order_by=[orders.occurred_at, orders.event_id])
+    customer = ["as_of", "customer_id"]
+    forth = ibis.window(group_by=customer, order_by=[orders.occurred_at, orders.event_id])
     back = ibis.window(
-        group_by="customer_id",
+        group_by=customer,
         order_by=[ibis.desc(orders.occurred_at), ibis.desc(orders.event_id)],
     )
     seconds = orders.occurred_at.epoch_seconds()
     return orders.select(
-        "customer_id",
-        "occurred_at",
+        *customer,
+        "age_seconds",
         "value",
         position=ibis.row_number().over(back),
         gap_days=(seconds - seconds.lag().over(forth)).cast("float64") / 86_400.0,

@@ -20,7 +20,10 @@ print(sorted({"tensorflow", "keras"} & set(sys.modules)))
 
 def test_tensorflow_is_not_loaded_by_apps_and_tasks():
     plugins = "plugins.churn_predictor,plugins.value_estimator,tests.dummy_plugin"
-    environment = os.environ | {"PLUGINS": plugins}
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "lifecycle_engine.config.settings",
+        "PLUGINS": plugins,
+    }
     found = subprocess.run(
         [sys.executable, "-c", _SCRIPT],
         env=environment,

@@ -419,7 +419,12 @@ def test_killed_at_every_point_it_neither_loses_nor_doubles_a_row(settings):
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, str(points)],
         cwd=Path(__file__).parents[3],
-        env=os.environ | {"DATABASE_URL": adbc_url(), "WAREHOUSE_URL": settings.WAREHOUSE_URL},
+        env=os.environ
+        | {
+            "DJANGO_SETTINGS_MODULE": "lifecycle_engine.config.settings",
+            "DATABASE_URL": adbc_url(),
+            "WAREHOUSE_URL": settings.WAREHOUSE_URL,
+        },
         capture_output=True,
         text=True,
         check=False,

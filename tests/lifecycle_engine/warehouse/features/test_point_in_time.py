@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from lifecycle_engine.warehouse.features import features_frame, features_known
+from lifecycle_engine.warehouse.features import features_frame, features_frames, features_known
 from tests.factories.warehouse import (
     AS_OF,
     customer,
@@ -91,3 +91,25 @@ def test_what_comes_after_moves_no_feature(name, frames):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_before_moves_every_feature(name, frames):
     assert not same(frames["before"][name][0].as_py(), frames["history"][name][0].as_py())
+
+
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory) -> tuple[pa.Table, dict[Any, pa.Table]]:
+    """All features as of three moments, computed together and one by one."""
+    wanted = [AS_OF - timedelta(days=200), AS_OF, AS_OF - timedelta(days=37)]
+    rows = planted(AS_OF - timedelta(days=38), AS_OF, AS_OF + timedelta(days=1))
+    with row_tables(tmp_path_factory.mktemp("moments"), **rows) as tables:
+        together = features_frames(names=NAMES, moments=wanted, tables=tables)
+        alone = {
+            moment: features_frame(names=NAMES, as_of=moment, tables=tables) for moment in wanted
+        }
+    return together, alone
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_many_moments_at_once_are_each_moment_alone(name, moments):
+    together, alone = moments
+
+    assert together["as_of"].to_pylist() == sorted(alone)
+    for row in together.to_pylist():
+        assert same(row[name], alone[row["as_of"]][name][0].as_py()), row["as_of"]
