@@ -3,9 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lifecycle_engine.scoring.metrics import (
+    area_under_curve,
+    average_precision,
+    brier_score,
     comparisons,
+    mean_absolute_error,
     ranking_comparisons,
     ranking_gains,
     top_decile_share,
@@ -21,13 +28,49 @@ def test_the_top_decile_holds_its_share():
     target = np.array([50.0, 20.0, *[3.75] * 8])
     score = np.array([10.0, 9.0, *range(8)])
 
-    assert top_decile_share(target, score) == 0.5
+    assert top_decile_share(target, score)(np.ones((1, 10))).tolist() == [0.5]
 
 
 def test_a_score_that_tells_nobody_apart_gets_the_worst_decile():
     target = np.array([91.0, *[1.0] * 9])
 
-    assert top_decile_share(target, np.zeros(10)) == 0.01
+    assert top_decile_share(target, np.zeros(10))(np.ones((1, 10))).tolist() == [0.01]
+
+
+def test_a_decile_counts_each_row_as_often_as_it_was_drawn():
+    target = np.array([8.0, 4.0, 2.0, *[1.0] * 17])
+    score = -np.arange(20.0)
+    drawn = np.array([[1.0, 3.0, 0.0, *[1.0] * 16, 0.0]])
+
+    # Two of twenty: the best row once and the second one once more of its three times.
+    assert top_decile_share(target, score)(drawn).tolist() == [12 / (8 + 3 * 4 + 16)]
+
+
+REFERENCES = {
+    area_under_curve: sklearn.metrics.roc_auc_score,
+    average_precision: sklearn.metrics.average_precision_score,
+    brier_score: sklearn.metrics.brier_score_loss,
+    mean_absolute_error: sklearn.metrics.mean_absolute_error,
+}
+
+
+@pytest.mark.parametrize("metric", REFERENCES)
+@given(
+    rows=st.lists(
+        # Few scores, so that many are equal; weights of zero are rows that were not drawn.
+        st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.7, 1.0]), st.integers(0, 3)),
+        min_size=2,
+        max_size=40,
+    ).filter(lambda rows: {target for target, _, weight in rows if weight} == {True, False})
+)
+def test_metrics_are_those_of_scikit_learn(metric, rows):
+    target, score, weights = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    other = np.roll(weights, 1) + 1
+
+    found = metric(target, score)(np.stack([weights, other]))
+
+    expected = [REFERENCES[metric](target, score, sample_weight=w) for w in (weights, other)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_a_perfect_model_beats_a_constant_one_with_certainty():
