@@ -37,8 +37,6 @@ _TRAIT_COLUMNS = {
 _CREATED = "createdAt"
 _TRAIT_NAMES = {column: name for name, column in _TRAIT_COLUMNS.items()}
 
-_encode = msgspec.json.Encoder().encode
-
 
 class ItemError(Exception):
     """An item is wrong; ``field`` names where."""
@@ -74,20 +72,20 @@ def item_read(item: object, *, received_at: datetime) -> Item:
     """
     if not _is_object(item):
         raise ItemError("item", f"wants an object, got {_shown(item)}")
-    _whole_check(item)
-    message_id = _text(item, "messageId", _MESSAGE_ID_LIMIT)
     kind = _kind(item.get("type"))
+    said = _object(item, kind)
+    properties = _encoded(item, kind, said)
+    message_id = _text(item, "messageId", _MESSAGE_ID_LIMIT)
     user_id, anonymous_id = _identifier(item, "userId"), _identifier(item, "anonymousId")
     if user_id is None and anonymous_id is None:
         raise ItemError("userId", "is missing, and so is anonymousId")
     name = IDENTIFY_NAME if kind == "traits" else _text(item, "event", _NAME_LIMIT)
-    said = _object(item, kind)
     return Item(
         message_id=message_id,
         user_id=user_id,
         anonymous_id=anonymous_id,
         name=name,
-        properties=_encode(said),
+        properties=properties,
         occurred_at=_time("timestamp", item.get("timestamp"), received_at),
         traits=_traits(said, received_at) if kind == "traits" else None,
         **_promoted(said if kind == "properties" else {}, _context_campaign(item)),
@@ -105,13 +103,21 @@ def _kind(given: object) -> str:
     raise ItemError("type", f"{problem}; it wants one of {', '.join(_KINDS)}")
 
 
-def _whole_check(item: Mapping[str, Any]) -> None:
+def _encoded(item: Mapping[str, Any], kind: str, said: Mapping[str, Any]) -> bytes:
+    """What the item says, as JSON, when the whole item is a document that is not too long."""
     try:
-        encoded = document_encode(item)
+        around = document_encode({name: value for name, value in item.items() if name != kind})
     except DocumentError as error:
         raise ItemError(error.path or "item", error.message) from None
-    if len(encoded) > ITEM_LIMIT:
-        raise ItemError("item", f"has {len(encoded)} bytes, the limit is {ITEM_LIMIT}")
+    try:
+        encoded = document_encode(said)
+    except DocumentError as error:
+        raise ItemError(f"{kind}.{error.path}".rstrip("."), error.message) from None
+    # What joins the two: the name in quotes, a colon and a comma.
+    size = len(around) + (len(encoded) + len(kind) + 4 if kind in item else 0)
+    if size > ITEM_LIMIT:
+        raise ItemError("item", f"has {size} bytes, the limit is {ITEM_LIMIT}")
+    return encoded
 
 
 def _text(item: Mapping[str, Any], name: str, limit: int) -> str:

@@ -77,5 +77,5 @@ def _subject(subject: str) -> str:
 
 def _transfer_encoding(text: str) -> str:
     # Never 8bit: not every server takes it, and then it would refuse the message.
-    beyond = sum(not char.isascii() for char in text)
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
     return "base64" if beyond * 6 > len(text) else "quoted-printable"

@@ -116,5 +116,10 @@ def _keras_model(keras: Any, *, width: int, config: NetworkConfig) -> Any:
         layers.append(keras.layers.Dropout(config.dropout))
     layers.append(keras.layers.Dense(1, activation="sigmoid"))
     model = keras.Sequential(layers)
-    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss="binary_crossentropy")
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate),
+        loss="binary_crossentropy",
+        # Steps take a millisecond: loop over them in the graph, since Python's own loop costs more.
+        steps_per_execution=32,
+    )
     return model

@@ -1,5 +1,6 @@
 """Loading the data through the same services that the API calls."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +22,7 @@ from lifecycle_engine.events.rows import ProductRow
 from lifecycle_engine.events.services import events_ingest, products_upsert
 
 _LOADERS = 2
+_MIRROR_SECONDS = 5
 
 
 class DemoDataError(Exception):
@@ -45,12 +47,14 @@ def events_load(bar: Bar, *, start: datetime, end: datetime) -> None:
     customers = dataset.customers(start=start, end=end)
     _ingest(customers)
     _consents_load(dataset.consents(start=start, end=end))
-    done = 0
+    done, mirror_at = 0, 0.0
     for loaded in _side_by_side(_ingest_in_thread, dataset.events(start=start, end=end)):
         done += loaded
         bar.to(done, total)
-        # As the clock would: the columnar copy follows while the log grows.
-        enqueue("warehouse.mirror")
+        if time.monotonic() >= mirror_at:
+            # As the clock would: the columnar copy follows while the log grows.
+            enqueue("warehouse.mirror")
+            mirror_at = time.monotonic() + _MIRROR_SECONDS
     bar.figures.update(customers=len(customers), rows=done)
 
 

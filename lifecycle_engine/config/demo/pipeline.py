@@ -1,5 +1,6 @@
 """The main job: load, train, score, segment, run a campaign, deliver, and see what came true."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -26,24 +27,30 @@ _BEFORE_ALL = datetime(2016, 1, 1, tzinfo=UTC)
 _UNFINISHED = (MessageState.QUEUED, MessageState.CLAIMED, MessageState.SENDING)
 
 
-def pipeline_run(stages: Stages) -> dict[str, dict[str, Any]]:
+def pipeline_run(
+    stages: Stages, *, workers: Callable[[], object] = lambda: None
+) -> dict[str, dict[str, Any]]:
     """Do the main job; returns each stage's figures by its key.
+
+    Args:
+        stages: runs each stage and shows it.
+        workers: waits until the workers are there; the first stage is done while they start.
 
     Stages that only ever add (loading, training) are done once; those whose effect must never
     happen twice (campaign, delivery) are done again every time, and change nothing then.
 
     Raises:
+        StartError: a worker did not start.
         WorkerError: a worker failed.
         DemoDataError: the engine refused some of the data.
     """
     history = partial(events_load, start=_BEFORE_ALL, end=NOW)
     december = partial(events_load, start=NOW, end=END)
     enqueue("scoring.warm_up", queue="gpu")
-    figures = {
-        "catalogue": stages.once("catalogue", "Product catalogue", catalogue_load),
-        "history": stages.once("history", "Events to 30 November", history),
-        "mirror": stages.once("mirror", "Columnar copy", _mirror),
-    }
+    figures = {"catalogue": stages.once("catalogue", "Product catalogue", catalogue_load)}
+    workers()
+    figures["history"] = stages.once("history", "Events to 30 November", history)
+    figures["mirror"] = stages.once("mirror", "Columnar copy", _mirror)
     for scorer in SCORERS:
         train = partial(_train, scorer)
         figures[f"train:{scorer}"] = stages.once(f"train:{scorer}", f"Train {scorer}", train)

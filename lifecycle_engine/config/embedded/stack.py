@@ -39,7 +39,7 @@ def stack_programs(*, var: Path, port: int, email_url: str, web: bool) -> list[P
         # Links in messages lead to where this stack answers, unless somebody said otherwise.
         "PUBLIC_URL": os.environ.get("PUBLIC_URL") or f"http://127.0.0.1:{port}",
     }
-    programs.append(_worker(var, "default", ["--pool=prefork", "--concurrency=1"], environment))
+    programs.append(_worker(var, "default", ["--pool=prefork", "--concurrency=2"], environment))
     # Never prefork here: TensorFlow, once loaded, does not survive a fork.
     # Threads of OpenMP that wait must not spin: on few cores they keep the others from working.
     passive = {**environment, "OMP_WAIT_POLICY": "PASSIVE"}

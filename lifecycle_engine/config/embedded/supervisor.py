@@ -109,7 +109,8 @@ class Supervisor:
             self._running[p.name] for p in reversed(self._programs) if p.name in self._running
         ]
         for process in processes:
-            _signal_group(process, signal.SIGTERM)
+            # To the process alone: it knows how to end its children, which a worker waits for.
+            process.terminate()
         deadline = time.monotonic() + _STOP_SECONDS
         for process in processes:
             try:

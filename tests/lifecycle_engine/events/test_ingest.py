@@ -150,8 +150,8 @@ BAD = [
     (
         "half a character",
         track("m", properties={"a": "\ud800"}),
-        "item",
-        "item is not JSON text: surrogates not allowed",
+        "properties",
+        "properties is not JSON text: surrogates not allowed",
     ),
     (
         "bad e-mail",

@@ -53,14 +53,13 @@ class Command(BaseCommand):
 def _main_job(console: Console, *, port: int) -> dict[str, Any]:
     programs = stack_programs(var=settings.VAR, port=port, email_url=settings.EMAIL_URL, web=False)
     start = time.perf_counter()
-    with Supervisor(programs, logs=settings.VAR / "logs") as supervisor:
-        supervisor.wait_until_ready()
-        with (
-            PeakMemory(database_pid=postgres_pid(settings.VAR)) as memory,
-            Stages(console) as stages,
-        ):
-            figures = pipeline_run(stages)
-    seconds = round(time.perf_counter() - start, 1)
+    with (
+        Supervisor(programs, logs=settings.VAR / "logs") as supervisor,
+        PeakMemory(database_pid=postgres_pid(settings.VAR)) as memory,
+        Stages(console) as stages,
+    ):
+        figures = pipeline_run(stages, workers=supervisor.wait_until_ready)
+        seconds = round(time.perf_counter() - start, 1)
     whole = whole_job(seconds=seconds, peak_mebibytes=memory.peak_mebibytes)
     return report_build(figures, whole=whole)
 
