@@ -20,6 +20,7 @@ from lifecycle_engine.config.demo.loading import catalogue_load, events_load
 from lifecycle_engine.config.demo.progress import Bar, Stages
 from lifecycle_engine.config.demo.working import work_until, work_watch
 from lifecycle_engine.core.jobs import enqueue
+from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.models import Event, Reader
 from lifecycle_engine.messaging.models import Message, MessageState
 
@@ -101,12 +102,12 @@ def _score(scorer: str, bar: Bar) -> None:
         scorer_key=scorer,
         as_of=NOW.isoformat(),
     )
-    bar.figures.update(found)
+    bar.figures.update(found, rows=found["customers"])
 
 
 def _lifecycle_stages(bar: Bar) -> None:
     figures = work_watch("segments.refresh_stages", bar=bar, job="segments.refresh_stages")
-    bar.figures.update(figures)
+    bar.figures.update(figures, rows=Customer.objects.count())
 
 
 def _segments(bar: Bar) -> None:
@@ -123,6 +124,8 @@ def _segments(bar: Bar) -> None:
         bar.to(done, len(segments))
         segment.refresh_from_db()
         bar.figures[segment.key] = segment.size
+    # Every segment looks at everybody.
+    bar.figures["rows"] = Customer.objects.count() * len(segments)
     campaign_configure(next(segment for segment in segments if segment.key == AUDIENCE))
 
 
@@ -142,6 +145,7 @@ def _delivery(bar: Bar) -> None:
 
 
 def _outcome(bar: Bar) -> None:
+    outcomes: dict[str, Any] = {}
     for done, scorer in enumerate(SCORERS, start=1):
         bar.note(scorer)
         found = work_watch(
@@ -153,8 +157,10 @@ def _outcome(bar: Bar) -> None:
             scorer_key=scorer,
             as_of=NOW.isoformat(),
         )
-        bar.figures[scorer] = found["outcome"]
+        outcomes[scorer] = found["outcome"]
         bar.to(done, len(SCORERS))
+    judged = sum(outcome["rows"] for outcome in outcomes.values())
+    bar.figures.update(outcomes, rows=judged)
 
 
 def occurrence_newest() -> Occurrence:
