@@ -62,7 +62,7 @@ requirements: $(VENV)/dev.stamp ## Compile requirements/*.in again
 	    $$( [ $$name = dev ] || echo "-c dev.txt" ) $$name.in -o $$name.txt; done
 
 bench: $(VENV)/dev.stamp ## Measure: each benchmark prints its figure beside a reference
-	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_*.py
 
 clean: ## Remove the virtual environment and all state
 	rm -rf $(VENV) $(VAR)

@@ -1,13 +1,13 @@
 """How fast features are computed, beside a bare hand-written DuckDB query over the same files.
 
 Not a test: it asserts nothing about speed and is collected only when it is named.
-``pytest tests/benchmarks/bench_features.py -s``
+``make bench``, or ``pytest tests/benchmarks/bench_features.py -s``
 """
 
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -18,7 +18,7 @@ import pytest
 from lifecycle_engine.warehouse import schemas
 from lifecycle_engine.warehouse.delta import DeltaStore, batch_append
 from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
-from lifecycle_engine.warehouse.features import features_frame
+from lifecycle_engine.warehouse.features import features_frame, features_frames
 from lifecycle_engine.warehouse.session import SessionTables
 
 CUSTOMERS = 2_500
@@ -162,4 +162,30 @@ def test_features_beside_bare_duckdb(store):
     sys.stdout.write(
         f"\n{len(NAMES)} features of {CUSTOMERS} customers over {ORDERS} orders: {seconds:.2f} s,"
         f" bare DuckDB {bare_seconds:.2f} s, ratio {seconds / bare_seconds:.2f}\n"
+    )
+
+
+def test_many_dates_at_once_beside_one_by_one(store):
+    engine = DuckDBEngine(store)
+    live = {"customers": engine.live_table("customers", _made(store))}
+    tables = SessionTables(engine, start=None, as_of=AS_OF, live=live)
+    dates = [AS_OF - timedelta(days=15 * number) for number in range(10)]
+
+    def at_once() -> pa.Table:
+        return features_frames(names=NAMES, moments=dates, tables=tables)
+
+    def one_by_one() -> pa.Table:
+        frames = (features_frame(names=NAMES, as_of=date, tables=tables) for date in dates)
+        return pa.concat_tables(frames)
+
+    try:
+        seconds, found = _seconds(at_once)
+        apart_seconds, apart = _seconds(one_by_one)
+    finally:
+        engine.close()
+
+    assert found.num_rows == apart.num_rows
+    sys.stdout.write(
+        f"\n{len(NAMES)} features as of {len(dates)} dates: {seconds:.2f} s at once,"
+        f" {apart_seconds:.2f} s one by one, ratio {seconds / apart_seconds:.2f}\n"
     )

@@ -1,7 +1,7 @@
 """How fast events are taken in, beside a bare COPY of the same rows into the same tables.
 
 Not a test: it asserts nothing about speed and is collected only when it is named.
-``pytest tests/benchmarks/bench_ingest.py -s``
+``make bench``, or ``pytest tests/benchmarks/bench_ingest.py -s``
 """
 
 import sys

@@ -1,10 +1,12 @@
 """How long the recommender takes on The Complete Journey, beside the bare sparse product.
 
-The reference is the one computation
-that no item-to-item recommender can do without: orders by products, transposed, times itself.
+The reference is the one computation that no item-to-item recommender can do without: orders by
+products, transposed, times itself.
+
+Not a test: it asserts nothing about speed and is collected only when it is named.
+``make bench``, or ``pytest tests/benchmarks/bench_recommender.py -s``
 """
 
-import os
 import resource
 import sys
 from collections.abc import Callable
@@ -13,14 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, process_time
 
-import django
 import duckdb
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
-
-# A file that is run by its path has only its own folder on the import path.
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lifecycle_engine.sdk.testing.tables import MemoryTables
 from plugins.recommender.history import History, history_read
@@ -44,10 +42,7 @@ FROM read_parquet($1)
 """
 
 
-def main() -> None:
-    """Print the figures."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
-    django.setup()
+def test_recommender_beside_a_bare_product():
     tables = MemoryTables(
         as_of=NOW,
         order_lines=_read("transactions", _LINES, NOW),
@@ -109,7 +104,3 @@ def _peak() -> float:
 
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
-
-
-if __name__ == "__main__":
-    main()
