@@ -20,7 +20,27 @@ _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class ApiKeyError(ValueError):
-    """An API key can't be made as asked."""
+    """An API key can't be made as asked, or is not good for a request."""
+
+
+class ApiKeyUnknownError(ApiKeyError):
+    """No key that is good now: status 401."""
+
+
+class ApiKeyAddressError(ApiKeyError):
+    """The key may not be used from this address: status 403."""
+
+
+class ApiKeyLimitError(ApiKeyError):
+    """Too many requests with the key: status 429.
+
+    Attributes:
+        retry_after: seconds until the next request is admitted, at least 1.
+    """
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 def api_key_create(*, name: str, scopes: Sequence[str]) -> tuple[ApiKey, str]:
@@ -60,6 +80,18 @@ def api_key_recognise(key: str) -> ApiKey | None:
     ApiKey.objects.filter(
         Q(last_used_at=None) | Q(last_used_at__lt=noted_before), pk=record.pk
     ).update(last_used_at=Now())
+    return record
+
+
+def api_key_admit(key: str, *, ip: str) -> ApiKey:  # noqa: ARG001 - for the allow-list to come
+    """The record of the key that a request from the address ``ip`` came with.
+
+    Raises:
+        ApiKeyUnknownError: the key is unknown or revoked.
+    """
+    record = api_key_recognise(key)
+    if record is None:
+        raise ApiKeyUnknownError("The API key is unknown or revoked.")
     return record
 
 

@@ -17,10 +17,10 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _, key = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        record = services.api_key_recognise(key.strip())
-        if record is None:
-            raise exceptions.AuthenticationFailed("The API key is unknown or revoked.")
-        return None, record
+        try:
+            return None, services.api_key_admit(key.strip(), ip=request.META["REMOTE_ADDR"])
+        except services.ApiKeyUnknownError as error:
+            raise exceptions.AuthenticationFailed(str(error)) from None
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the base names it
         """What a 401 answer tells the client to send."""
