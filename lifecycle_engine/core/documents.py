@@ -1,4 +1,4 @@
-"""JSON documents, encoded so that PostgreSQL can store them."""
+"""JSON documents that PostgreSQL can store."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,6 +33,24 @@ def document_encode(document: Any) -> bytes:
     if b"\\u0000" in encoded and (path := _nul_path(document, "")) is not None:
         raise DocumentError(path, "holds a NUL character")
     return encoded
+
+
+def document_read(encoded: bytes | msgspec.Raw) -> Any:
+    """What a document says, once it is certain that a jsonb takes it as it is.
+
+    Reading it is the check: it finds text that is not UTF-8, half characters, numbers beyond a
+    double, and nesting without end. A regular expression over the bytes takes longer.
+
+    Raises:
+        DocumentError: it is not JSON, or holds a NUL character, which a jsonb can't.
+    """
+    try:
+        document = msgspec.json.decode(encoded)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DocumentError("", f"is not JSON text: {error}") from None
+    if b"\\u0000" in bytes(encoded) and (path := _nul_path(document, "")) is not None:
+        raise DocumentError(path, "holds a NUL character")
+    return document
 
 
 def _nul_path(value: object, path: str) -> str | None:

@@ -1,13 +1,19 @@
-"""Checking one item of a batch of events, as the Segment specification has it, and reading it."""
+"""Checking one item of a batch of events, as the Segment specification has it, and reading it.
+
+An item is a JSON document. What it says is decoded to be checked, and then stored as the bytes that
+were sent: encoding it again would be half of the work.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias
 
 import msgspec
+from uuid_utils.compat import uuid7
 
-from lifecycle_engine.core.documents import DocumentError, document_encode
+from lifecycle_engine.core.documents import DocumentError, document_encode, document_read
 from lifecycle_engine.customers.rows import Traits, text_problem, traits_problem
 
 #: One event may have this many bytes as JSON.
@@ -35,24 +41,35 @@ _TRAIT_COLUMNS = {
 }
 #: When the customer's account was made; what a customer list calls first seen.
 _CREATED = "createdAt"
+_NOTHING = msgspec.Raw()
 _TRAIT_NAMES = {column: name for name, column in _TRAIT_COLUMNS.items()}
 
 
+#: An item as it comes in: JSON, or what can be written as such.
+Document: TypeAlias = bytes | msgspec.Raw | object
+
+
 class ItemError(Exception):
-    """An item is wrong; ``field`` names where."""
+    """An item is wrong; ``field`` names where, ``message_id`` which, where it names itself."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field} {message}")
         self.field = field
         self.message = f"{field} {message}"
+        self.message_id = ""
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """An item that is right: an event to be written once its customer is known."""
+    """An item that is right: an event to be written once its customer is known.
+
+    Attributes:
+        also_known_as: another anonymous id of the same customer, from an ``alias``.
+    """
 
     message_id: str
     user_id: str | None
     anonymous_id: str | None
+    also_known_as: str | None
     name: str
     properties: bytes
     value: Decimal | None
@@ -64,64 +81,214 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     traits: Traits | None
 
 
-def item_read(item: object, *, received_at: datetime) -> Item:
+@dataclass(frozen=True)
+class Sending:
+    """What one request says of all its items.
+
+    Attributes:
+        sent_at: when the client's clock said that it went out; None where it did not say.
+        campaign: the campaign of items that name none.
+        kind: the type of items that name none.
+        makes_ids: whether an item without a message id is given one, instead of being refused.
+    """
+
+    sent_at: object = None
+    campaign: object = None
+    kind: str | None = None
+    makes_ids: bool = False
+
+
+#: A request of items alone.
+NOTHING_SAID = Sending()
+
+
+class _Given(msgspec.Struct, rename="camel", gc=False):
+    """An item as it came. What can have any type is checked by hand, for an error that helps."""
+
+    type: Any = None
+    message_id: Any = None
+    user_id: Any = None
+    anonymous_id: Any = None
+    previous_id: Any = None
+    group_id: Any = None
+    event: Any = None
+    name: Any = None
+    category: Any = None
+    timestamp: Any = None
+    original_timestamp: Any = None
+    sent_at: Any = None
+    properties: msgspec.Raw = _NOTHING
+    traits: msgspec.Raw = _NOTHING
+    context: msgspec.Raw = _NOTHING
+
+
+class _Context(msgspec.Struct, gc=False):
+    campaign: Any = None
+    traits: msgspec.Raw = _NOTHING
+
+
+_given = msgspec.json.Decoder(_Given).decode
+_context = msgspec.json.Decoder(_Context).decode
+
+
+def item_read(
+    document: Document, *, received_at: datetime, sending: Sending = NOTHING_SAID
+) -> Item:
     """Check an item and read it.
+
+    Args:
+        document: the item.
+        received_at: the time of an item that names none, and the latest that one may name, but for
+            a day that a client's clock may be ahead.
+        sending: what the request says of all its items.
 
     Raises:
         ItemError: the item is wrong; the message names the field and the value.
     """
-    if not _is_object(item):
-        raise ItemError("item", f"wants an object, got {_shown(item)}")
-    kind = _kind(item.get("type"))
-    said = _object(item, kind)
-    properties = _encoded(item, kind, said)
-    message_id = _text(item, "messageId", _MESSAGE_ID_LIMIT)
-    user_id, anonymous_id = _identifier(item, "userId"), _identifier(item, "anonymousId")
-    if user_id is None and anonymous_id is None:
-        raise ItemError("userId", "is missing, and so is anonymousId")
-    name = IDENTIFY_NAME if kind == "traits" else _text(item, "event", _NAME_LIMIT)
+    encoded = _encoded(document)
+    given = _opened(encoded)
+    try:
+        if len(encoded) > ITEM_LIMIT:
+            raise ItemError("item", f"has {len(encoded)} bytes, the limit is {ITEM_LIMIT}")
+        return _item(given, received_at, sending)
+    except ItemError as error:
+        error.message_id = given.message_id if isinstance(given.message_id, str) else ""
+        raise
+
+
+def _item(given: _Given, received_at: datetime, sending: Sending) -> Item:
+    kind = given.type if given.type is not None else sending.kind
+    if not isinstance(kind, str) or kind not in _KINDS:
+        problem = "is missing" if kind is None else f"is unknown: {_shown(kind)}"
+        raise ItemError("type", f"{problem}; it wants one of {', '.join(_KINDS)}")
+    context = _context_read(given)
+    where, raw = _said_where(kind, given, context)
+    properties, said = _said(where, raw)
+    user_id, anonymous_id = _who(given)
+    name, extra = _named(kind, given)
+    about = said if where == "properties" else {}
     return Item(
-        message_id=message_id,
+        message_id=_message_id(given, sending),
         user_id=user_id,
         anonymous_id=anonymous_id,
+        also_known_as=extra.get("previousId"),
         name=name,
-        properties=properties,
-        occurred_at=_time("timestamp", item.get("timestamp"), received_at),
-        traits=_traits(said, received_at) if kind == "traits" else None,
-        **_promoted(said if kind == "properties" else {}, _context_campaign(item)),
+        properties=_with(properties, extra),
+        occurred_at=_occurred_at(given, received_at, sending),
+        traits=_traits(said, received_at) if kind == "identify" else None,
+        **_promoted(about, _campaign_name(context) or sending.campaign),
     )
 
 
-#: The types that are taken, and where each keeps what it says.
-_KINDS = {"track": "properties", "identify": "traits"}
+#: What each type is called in the log; a ``track`` is called by its event.
+_KINDS = {
+    "track": "",
+    "identify": IDENTIFY_NAME,
+    "page": "Page Viewed",
+    "screen": "Screen Viewed",
+    "group": "Group Joined",
+    "alias": "Customer Aliased",
+}
 
 
-def _kind(given: object) -> str:
-    if isinstance(given, str) and given in _KINDS:
-        return _KINDS[given]
-    problem = "is missing" if given is None else f"is unknown: {_shown(given)}"
-    raise ItemError("type", f"{problem}; it wants one of {', '.join(_KINDS)}")
-
-
-def _encoded(item: Mapping[str, Any], kind: str, said: Mapping[str, Any]) -> bytes:
-    """What the item says, as JSON, when the whole item is a document that is not too long."""
+def _encoded(document: Document) -> bytes:
+    if isinstance(document, bytes | msgspec.Raw):
+        return bytes(document)
     try:
-        around = document_encode({name: value for name, value in item.items() if name != kind})
+        return document_encode(document)
     except DocumentError as error:
         raise ItemError(error.path or "item", error.message) from None
+
+
+def _opened(encoded: bytes) -> _Given:
     try:
-        encoded = document_encode(said)
+        return _given(encoded)
+    except msgspec.ValidationError:
+        got = ascii(encoded[:60].decode(errors="replace"))[1:-1]
+        raise ItemError("item", f"wants an object, got {got}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ItemError("item", f"is not JSON text: {error}") from None
+
+
+def _context_read(given: _Given) -> _Context:
+    raw = bytes(given.context)
+    try:
+        return _context(raw) if raw and raw != b"null" else _Context()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ItemError("context", f"wants an object: {error}") from None
+
+
+def _campaign_name(context: _Context) -> object:
+    campaign = context.campaign
+    return campaign.get("name") if isinstance(campaign, dict) else None
+
+
+def _said_where(kind: str, given: _Given, context: _Context) -> tuple[str, bytes]:
+    """The member that holds what the item says, and its bytes."""
+    if kind not in {"identify", "group"}:
+        return "properties", bytes(given.properties)
+    # RudderStack's clients put the traits into the context.
+    return "traits", bytes(given.traits) or bytes(context.traits)
+
+
+def _said(where: str, raw: bytes) -> tuple[bytes, Mapping[str, Any]]:
+    if not raw or raw == b"null":
+        return b"{}", {}
+    try:
+        said = document_read(raw)
     except DocumentError as error:
-        raise ItemError(f"{kind}.{error.path}".rstrip("."), error.message) from None
-    # What joins the two: the name in quotes, a colon and a comma.
-    size = len(around) + (len(encoded) + len(kind) + 4 if kind in item else 0)
-    if size > ITEM_LIMIT:
-        raise ItemError("item", f"has {size} bytes, the limit is {ITEM_LIMIT}")
-    return encoded
+        raise ItemError(f"{where}.{error.path}".rstrip("."), error.message) from None
+    if not isinstance(said, dict):
+        raise ItemError(where, f"wants an object, got {_shown(said)}")
+    return raw, said
 
 
-def _text(item: Mapping[str, Any], name: str, limit: int) -> str:
-    value = item.get(name)
+def _who(given: _Given) -> tuple[str | None, str | None]:
+    user_id = _identifier("userId", given.user_id)
+    anonymous_id = _identifier("anonymousId", given.anonymous_id)
+    if user_id is None and anonymous_id is None:
+        raise ItemError("userId", "is missing, and so is anonymousId")
+    return user_id, anonymous_id
+
+
+def _named(kind: str, given: _Given) -> tuple[str, dict[str, str]]:
+    """What the event is called, and what the item says of it outside its properties."""
+    if kind == "track":
+        return _text("event", given.event, _NAME_LIMIT), {}
+    if kind == "alias":
+        previous = _identifier("previousId", given.previous_id)
+        if previous is None:
+            raise ItemError("previousId", "is missing")
+        return _KINDS[kind], {"previousId": previous}
+    if kind == "group":
+        group = _identifier("groupId", given.group_id)
+        if group is None:
+            raise ItemError("groupId", "is missing")
+        return _KINDS[kind], {"groupId": group}
+    if kind == "identify":
+        return _KINDS[kind], {}
+    shown = {"name": given.name, "category": given.category}
+    return _KINDS[kind], {
+        name: _text(name, value, _NAME_LIMIT) for name, value in shown.items() if value
+    }
+
+
+def _with(properties: bytes, extra: Mapping[str, str]) -> bytes:
+    """The properties with what was said beside them; what they say themselves goes before."""
+    if not extra:
+        return properties
+    # The last of two members with one name counts, in PostgreSQL as in JavaScript.
+    inner = properties.strip()[1:].lstrip()
+    return document_encode(extra)[:-1] + (inner if inner == b"}" else b"," + inner)
+
+
+def _message_id(given: _Given, sending: Sending) -> str:
+    if given.message_id in (None, "") and sending.makes_ids:
+        return uuid7().hex
+    return _text("messageId", given.message_id, _MESSAGE_ID_LIMIT)
+
+
+def _text(name: str, value: object, limit: int) -> str:
     if value is None or value == "":
         raise ItemError(name, "is missing")
     if problem := text_problem(value, limit):
@@ -129,8 +296,7 @@ def _text(item: Mapping[str, Any], name: str, limit: int) -> str:
     return str(value)
 
 
-def _identifier(item: Mapping[str, Any], name: str) -> str | None:
-    value = item.get(name)
+def _identifier(name: str, value: object) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, int) and not isinstance(value, bool):
@@ -140,32 +306,44 @@ def _identifier(item: Mapping[str, Any], name: str) -> str | None:
     return str(value)
 
 
-def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = item.get(name)
-    if value is None:
-        return {}
-    if not _is_object(value):
-        raise ItemError(name, f"wants an object, got {_shown(value)}")
-    return value
+def _occurred_at(given: _Given, received_at: datetime, sending: Sending) -> datetime:
+    """When it happened, by our clock.
+
+    A client's clock may be wrong, but it stamps both when something happened and when it is sent,
+    so the time between the two is right (Segment's rule). A ``timestamp`` beside an
+    ``originalTimestamp`` was set right already, by a server that passed the event on.
+    """
+    said = given.timestamp if given.timestamp is not None else given.original_timestamp
+    sent = given.sent_at if given.sent_at is not None else sending.sent_at
+    if said is None:
+        return received_at
+    if sent is None or (given.timestamp is not None and given.original_timestamp is not None):
+        return _time("timestamp", said, received_at)
+    time = received_at - (_moment("sentAt", sent) - _moment("timestamp", said))
+    if time < _EARLIEST:
+        raise ItemError("timestamp", f"is before 1970: {_shown(said)}, sent at {_shown(sent)}")
+    return min(time, received_at)
 
 
 def _time(name: str, value: object, received_at: datetime) -> datetime:
-    if value is None:
-        return received_at
-    if not isinstance(value, str):
-        raise ItemError(name, f"wants text as in ISO 8601, got {_shown(value)}")
-    try:
-        # A time without a zone is in UTC, as the specification has it.
-        time = datetime.fromisoformat(value)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ItemError(name, f"is not a time as in ISO 8601: {_shown(value)}") from None
+    time = _moment(name, value)
     if not _EARLIEST <= time <= received_at + _CLOCK_MAY_BE_AHEAD:
         raise ItemError(
             name,
             f"is not between 1970 and one day after it was received: {_shown(value)}",
         )
     return time
+
+
+def _moment(name: str, value: object) -> datetime:
+    if not isinstance(value, str):
+        raise ItemError(name, f"wants text as in ISO 8601, got {_shown(value)}")
+    try:
+        # A time without a zone is in UTC, as the specification has it.
+        time = datetime.fromisoformat(value)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ItemError(name, f"is not a time as in ISO 8601: {_shown(value)}") from None
 
 
 def _traits(said: Mapping[str, Any], received_at: datetime) -> Traits:
@@ -188,17 +366,6 @@ def _traits(said: Mapping[str, Any], received_at: datetime) -> Traits:
     if problem := traits_problem(traits):
         raise ItemError(f"traits.{_TRAIT_NAMES.get(problem[0], problem[0])}", problem[1])
     return traits
-
-
-def _context_campaign(item: Mapping[str, Any]) -> object:
-    context = item.get("context")
-    campaign = context.get("campaign") if _is_object(context) else None
-    return campaign.get("name") if _is_object(campaign) else None
-
-
-def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
-    # Nearly always a dict, and asking an abstract class is slow.
-    return type(value) is dict or isinstance(value, Mapping)
 
 
 def _promoted(said: Mapping[str, Any], context_campaign: object) -> dict[str, Any]:

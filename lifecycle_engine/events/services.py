@@ -1,6 +1,6 @@
 """Taking events in, recording the engine's own, and keeping the catalogue."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from typing import Any
@@ -14,7 +14,14 @@ from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers import services as customers
 from lifecycle_engine.customers.rows import Rejection as UpsertRejection
 from lifecycle_engine.customers.rows import Traits, UpsertResult, text_problem
-from lifecycle_engine.events.items import Item, ItemError, item_read
+from lifecycle_engine.events.items import (
+    NOTHING_SAID,
+    Document,
+    Item,
+    ItemError,
+    Sending,
+    item_read,
+)
 from lifecycle_engine.events.log import log_write, receipts_take
 from lifecycle_engine.events.partitions import partitions_ensure
 from lifecycle_engine.events.rows import (
@@ -42,7 +49,11 @@ class EngineEventError(Exception):
 
 
 def events_ingest(
-    *, source: str, items: Sequence[Mapping[str, Any]], received_at: datetime
+    *,
+    source: str,
+    items: Sequence[Document],
+    received_at: datetime,
+    sending: Sending = NOTHING_SAID,
 ) -> IngestResult:
     """Check a batch of events and append those that are right and new to the log.
 
@@ -52,16 +63,17 @@ def events_ingest(
 
     Args:
         source: who sends; message ids are unique within it.
-        items: events in the shape of the Segment specification, types ``track`` and ``identify``.
+        items: events in the shape of the Segment specification, each as JSON or as a mapping.
         received_at: the time of events that name none, and the latest that one may name, but for a
             day that a client's clock may be ahead.
+        sending: what the request says of all of them.
 
     Raises:
         SourceError: the source is empty, too long, or the engine's own.
     """
     if not 0 < len(source) <= 100 or source == ENGINE_SOURCE:
         raise SourceError(f"source can't be {source!r}")
-    good, rejected = _items_read(items, received_at)
+    good, rejected = _items_read(items, received_at, sending)
     partitions_ensure(months=_months(good))
     with transaction.atomic():
         fresh = _items_fresh(good, source, received_at)
@@ -120,16 +132,14 @@ def products_upsert(*, rows: Sequence[ProductRow]) -> UpsertResult:
 
 
 def _items_read(
-    items: Sequence[Mapping[str, Any]], received_at: datetime
+    items: Sequence[Document], received_at: datetime, sending: Sending
 ) -> tuple[list[Item], list[Rejection]]:
     good, rejected = [], []
     for index, item in enumerate(items):
         try:
-            good.append(item_read(item, received_at=received_at))
+            good.append(item_read(item, received_at=received_at, sending=sending))
         except ItemError as error:
-            given = item.get("messageId") if isinstance(item, Mapping) else None
-            message_id = given if isinstance(given, str) else ""
-            rejected.append(Rejection(index, message_id, error.field, error.message))
+            rejected.append(Rejection(index, error.message_id, error.field, error.message))
     return good, rejected
 
 
@@ -144,7 +154,7 @@ def _items_fresh(good: Sequence[Item], source: str, received_at: datetime) -> li
 
 def _items_write(items: Sequence[Item], source: str, received_at: datetime) -> None:
     identities = customers.customers_resolve(
-        names=((item.user_id, item.anonymous_id) for item in items)
+        names=(pair for item in items for pair in _pairs(item))
     )
     changes: dict[int, Traits] = {}
     rows = []
@@ -158,6 +168,13 @@ def _items_write(items: Sequence[Item], source: str, received_at: datetime) -> N
             )
     customers.traits_apply(changes=changes)
     log_write(source=source, rows=rows, received_at=received_at)
+
+
+def _pairs(item: Item) -> Iterator[tuple[str | None, str | None]]:
+    """The names that the item says are one customer's, two at a time."""
+    yield item.user_id, item.anonymous_id
+    if item.also_known_as is not None:
+        yield item.user_id, item.also_known_as
 
 
 _said = attrgetter(

@@ -18,6 +18,7 @@ from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.rows import ConsentRow
 from lifecycle_engine.customers.services import consents_record
+from lifecycle_engine.events.items import Document
 from lifecycle_engine.events.rows import ProductRow
 from lifecycle_engine.events.services import events_ingest, products_upsert
 
@@ -59,7 +60,7 @@ def events_load(bar: Bar, *, start: datetime, end: datetime) -> None:
 
 
 def _side_by_side(
-    work: Callable[[Sequence[dict[str, Any]]], int], pieces: Iterable[Sequence[dict[str, Any]]]
+    work: Callable[[Sequence[Document]], int], pieces: Iterable[Sequence[Document]]
 ) -> Iterator[int]:
     """Do the pieces two at a time: while the database takes one in, the next one is prepared."""
     with ThreadPoolExecutor(_LOADERS) as pool:
@@ -72,13 +73,13 @@ def _side_by_side(
             yield under_way.popleft().result()
 
 
-def _ingest(items: Sequence[dict[str, Any]]) -> int:
+def _ingest(items: Sequence[Document]) -> int:
     result = events_ingest(source=SOURCE, items=items, received_at=timezone.now())
     _none_rejected(result.rejected)
     return len(items)
 
 
-def _ingest_in_thread(items: Sequence[dict[str, Any]]) -> int:
+def _ingest_in_thread(items: Sequence[Document]) -> int:
     try:
         return _ingest(items)
     finally:

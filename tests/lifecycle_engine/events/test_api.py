@@ -31,7 +31,8 @@ def test_events_are_taken_and_the_bad_ones_named(client):
                 "index": 2,
                 "message_id": "m2",
                 "field": "type",
-                "message": "type is unknown: 'x'; it wants one of track, identify",
+                "message": "type is unknown: 'x'; "
+                "it wants one of track, identify, page, screen, group, alias",
             },
             {
                 "index": 3,

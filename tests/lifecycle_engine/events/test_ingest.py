@@ -81,12 +81,17 @@ def test_what_does_not_fit_a_column_stays_in_the_properties(_case, properties, c
 
 BAD = [
     ("not an object", 5, "item", "item wants an object, got 5"),
-    ("no type", track("m", type=None), "type", "type is missing; it wants one of track, identify"),
+    (
+        "no type",
+        track("m", type=None),
+        "type",
+        "type is missing; it wants one of track, identify, page, screen, group, alias",
+    ),
     (
         "unknown type",
-        track("m", type="page"),
+        track("m", type="telephone"),
         "type",
-        "type is unknown: 'page'; it wants one of track, identify",
+        "type is unknown: 'telephone'; it wants one of track, identify, page, screen, group, alias",
     ),
     ("no event name", track("m", event=""), "event", "event is missing"),
     (
@@ -150,8 +155,8 @@ BAD = [
     (
         "half a character",
         track("m", properties={"a": "\ud800"}),
-        "properties",
-        "properties is not JSON text: surrogates not allowed",
+        "item",
+        "item is not JSON text: surrogates not allowed",
     ),
     (
         "bad e-mail",
