@@ -24,12 +24,20 @@ def copy_rows(
         rows: the values; taken one by one, so that a generator keeps memory flat.
         types: PostgreSQL type names, one per column, for the binary format. Without them the text
             format is used.
+
+    Raises:
+        django.db.DataError: the database does not take a value.
     """
     binary = sql.SQL(" WITH (FORMAT BINARY)") if types else sql.SQL("")
     statement = sql.SQL("COPY {} ({}) FROM STDIN{}").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)), binary
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    # Django hands COPY through as it is, so that without this psycopg's own errors would come out.
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
         if types:
             copy.set_types(types)
         for row in rows:

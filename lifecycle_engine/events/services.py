@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.documents import DocumentError, document_encode
@@ -57,8 +57,8 @@ def events_ingest(
 ) -> IngestResult:
     """Check a batch of events and append those that are right and new to the log.
 
-    All that is accepted is committed together when this returns; whatever is wrong with one item
-    stops no other. A message id that the source sent before, also in the same batch, is a duplicate
+    All that is accepted is committed when this returns; whatever is wrong with one item stops no
+    other. A message id that the source sent before, also in the same batch, is a duplicate
     and changes nothing.
 
     Args:
@@ -74,12 +74,38 @@ def events_ingest(
     if not 0 < len(source) <= 100 or source == ENGINE_SOURCE:
         raise SourceError(f"source can't be {source!r}")
     good, rejected = _items_read(items, received_at, sending)
-    partitions_ensure(months=_months(good))
-    with transaction.atomic():
-        fresh = _items_fresh(good, source, received_at)
-        if fresh:
-            _items_write(fresh, source, received_at)
-    return IngestResult(accepted=len(fresh), duplicates=len(good) - len(fresh), rejected=rejected)
+    partitions_ensure(months=_months(item for _, item in good))
+    accepted, refused = _ingested(good, source, received_at)
+    return IngestResult(
+        accepted=accepted,
+        duplicates=len(good) - accepted - len(refused),
+        rejected=sorted([*rejected, *refused], key=lambda rejection: rejection.index),
+    )
+
+
+def _ingested(
+    good: Sequence[tuple[int, Item]], source: str, received_at: datetime
+) -> tuple[int, list[Rejection]]:
+    """Write the items; returns how many were new, and those that the database refused after all.
+
+    What is checked here is not all that the database checks: a number with twenty thousand digits
+    is JSON, and no numeric. Half by half the one is found that stops the others.
+    """
+    try:
+        with transaction.atomic():
+            fresh = _items_fresh([item for _, item in good], source, received_at)
+            if fresh:
+                _items_write(fresh, source, received_at)
+            return len(fresh), []
+    except DataError as error:
+        if len(good) == 1:
+            ((index, item),) = good
+            reason = str(error).partition("\n")[0]
+            return 0, [Rejection(index, item.message_id, "item", f"item can't be stored: {reason}")]
+    half = len(good) // 2
+    accepted, refused = _ingested(good[:half], source, received_at)
+    more, refused_too = _ingested(good[half:], source, received_at)
+    return accepted + more, refused + refused_too
 
 
 def events_record(*, rows: Sequence[EngineEvent]) -> int:
@@ -133,11 +159,12 @@ def products_upsert(*, rows: Sequence[ProductRow]) -> UpsertResult:
 
 def _items_read(
     items: Sequence[Document], received_at: datetime, sending: Sending
-) -> tuple[list[Item], list[Rejection]]:
+) -> tuple[list[tuple[int, Item]], list[Rejection]]:
+    """Those that are right with their places, and why the others are not."""
     good, rejected = [], []
     for index, item in enumerate(items):
         try:
-            good.append(item_read(item, received_at=received_at, sending=sending))
+            good.append((index, item_read(item, received_at=received_at, sending=sending)))
         except ItemError as error:
             rejected.append(Rejection(index, error.message_id, error.field, error.message))
     return good, rejected
