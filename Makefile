@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test check lint contracts types browser docs requirements format bench clean
+.PHONY: help demo clean-demo run test check lint contracts types browser docs requirements format bench bench-ingest clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ requirements: $(VENV)/dev.stamp ## Compile requirements/*.in again
 
 bench: $(VENV)/dev.stamp ## Measure: each benchmark prints its figure beside a reference
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_*.py
+
+bench-ingest: $(VENV)/dev.stamp ## Measure how fast events are taken in
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_ingest.py
 
 clean: ## Remove the virtual environment and all state
 	rm -rf $(VENV) $(VAR)

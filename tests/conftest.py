@@ -8,7 +8,9 @@ import atexit
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django
 import psycopg
@@ -54,3 +56,27 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 def _own_warehouse(settings, tmp_path):
     """Every test starts with an empty columnar copy of its own."""
     settings.WAREHOUSE_URL = f"duckdb://{tmp_path}/warehouse?threads=1"
+
+
+@pytest.fixture
+def database_copied(transactional_db):
+    """A context manager: the URL of a database that starts as what the test has made so far."""
+
+    # Once Django is set up.
+    from django.db import connection, connections  # noqa: PLC0415
+
+    @contextmanager
+    def copied(name):
+        source = connection.settings_dict["NAME"]
+        copy = f"{source}_{name}"
+        connections.close_all()
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [source],
+            )
+            server.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{source}"')
+            yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{copy}").geturl()
+            server.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
+
+    return copied

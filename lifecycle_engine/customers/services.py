@@ -103,7 +103,8 @@ def customers_resolve(*, names: Iterable[tuple[str | None, str | None]]) -> Iden
             user_ids.add(user_id)
         if anonymous_id is not None:
             owners[anonymous_id] = owners.get(anonymous_id) or user_id
-    with transaction.atomic():
+    # No savepoint of its own: ingestion calls this for every request, inside its transaction.
+    with transaction.atomic(savepoint=False):
         users = _users_resolve(user_ids)
         return Identities(users, _anonymous_resolve(owners, users))
 

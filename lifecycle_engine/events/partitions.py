@@ -1,5 +1,7 @@
 """The monthly partitions of the log."""
 
+import math
+import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
@@ -7,6 +9,10 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from lifecycle_engine.core.sql import sql_rows
+
+#: For so long a process takes it for granted that a partition that it saw is still there.
+_SEEN_SECONDS = 60.0
+_seen_at: dict[date, float] = {}
 
 
 def partitions_ensure(*, months: Iterable[date | datetime]) -> list[str]:
@@ -20,8 +26,13 @@ def partitions_ensure(*, months: Iterable[date | datetime]) -> list[str]:
         The names of the partitions that were made.
     """
     firsts = {date(day.year, day.month, 1) for day in map(_in_utc, months)}
-    missing = _missing(firsts)
+    now = time.monotonic()
+    firsts = {first for first in firsts if _seen_at.get(first, -math.inf) < now - _SEEN_SECONDS}
+    missing = _missing(firsts) if firsts else []
     if not missing:
+        if not connection.in_atomic_block:
+            # What an open transaction sees may be its own, and gone when it is rolled back.
+            _seen_at.update(dict.fromkeys(firsts, now))
         return []
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('events.partitions', 0))")

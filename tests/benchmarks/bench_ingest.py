@@ -1,29 +1,43 @@
 """How fast events are taken in, beside a bare COPY of the same rows into the same tables.
 
+Once by the service alone, and once by the tracking API: a real web server, four connections, 100
+events a request, everything on the machine's own cores, the latency measured at half that rate.
+
 Not a test: it asserts nothing about speed and is collected only when it is named.
-``make bench``, or ``pytest tests/benchmarks/bench_ingest.py -s``
+``make bench-ingest``, or ``pytest tests/benchmarks/bench_ingest.py -s``
 """
 
+import http.client
+import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
 from typing import Any
 
 import msgspec
 import pytest
+from django.conf import settings
 from django.db import transaction
 
+from lifecycle_engine.core.models import Scope
+from lifecycle_engine.core.services import api_key_create
 from lifecycle_engine.customers.services import customers_resolve
 from lifecycle_engine.events.items import item_read
 from lifecycle_engine.events.log import log_write, receipts_take
 from lifecycle_engine.events.partitions import partitions_ensure
 from lifecycle_engine.events.rows import LogRow
 from lifecycle_engine.events.services import events_ingest
+from tests.site import Site
 
 BATCH = 5_000
 BATCHES = 10
 CUSTOMERS = 2_500
+CONNECTIONS = 4
+REQUEST_EVENTS = 100
 RECEIVED_AT = datetime(2017, 12, 1, tzinfo=UTC)
 
 
@@ -97,3 +111,97 @@ def test_ingest_speed(make: Any) -> None:
         + ", ".join(f"{name} {rate:,.0f} rows/s" for name, rate in rates.items())
         + f", ratio {rates['ingest'] / rates['bare COPY']:.2f}\n"
     )
+
+
+@pytest.fixture
+def site(database_copied: Any, tmp_path: Path) -> Iterator[tuple[Site, str]]:
+    """A web server on a database of its own, and that database's URL."""
+    key = api_key_create(name="bench", scopes=[Scope.EVENTS_WRITE])[1]
+    months = [RECEIVED_AT - timedelta(days=28 * month) for month in range(14)]
+    partitions_ensure(months=months)
+    with database_copied("bench") as url:
+        own = {"VAR": str(tmp_path), "DATABASE_URL": url, "SECRET_KEY": settings.SECRET_KEY}
+        server = Site(os.environ | own)
+        server.start()
+        yield server, key
+        server.kill()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("make", [_small, _order])
+def test_tracking_speed(make: Any, site: tuple[Site, str]) -> None:
+    server, key = site
+    bodies = [
+        msgspec.json.encode({"batch": batch[at : at + REQUEST_EVENTS]})
+        for batch in _batches("sent", make)
+        for at in range(0, BATCH, REQUEST_EVENTS)
+    ]
+    _sent(server, key, bodies[:CONNECTIONS])  # The first requests load code.
+    bare = _bare_rate(make)
+    half = len(bodies) // 2
+    began = time.perf_counter()
+    _sent(server, key, bodies[CONNECTIONS:half])
+    rate = (half - CONNECTIONS) * REQUEST_EVENTS / (time.perf_counter() - began)
+    latencies = _sent(server, key, bodies[half:], every=2 * REQUEST_EVENTS / rate)
+    p99 = quantiles(latencies, n=100)[98] * 1000
+    sys.stdout.write(
+        f"\n{make.__name__.strip('_')} events by the tracking API: {rate:,.0f} events/s, "
+        f"bare COPY {bare:,.0f} rows/s, ratio {rate / bare:.2f}; "
+        f"p99 at half that rate {p99:.0f} ms\n"
+    )
+
+
+def _bare_rate(make: Any) -> float:
+    """Rows a second by COPY alone, what they say prepared, over one connection."""
+    users = [str(number) for number in range(CUSTOMERS)]
+    ids = customers_resolve(names=[(user, None) for user in users]).by_user_id
+    seconds = 0.0
+    for items in _batches("bare", make):
+        rows = [_row(item, ids[item["userId"]]) for item in items]
+        began = time.perf_counter()
+        with transaction.atomic():
+            receipts_take(source="bare", message_ids=[row.message_id for row in rows])
+            log_write(source="bare", rows=rows, received_at=RECEIVED_AT)
+        seconds += time.perf_counter() - began
+    return BATCH * BATCHES / seconds
+
+
+def _sent(server: Site, key: str, bodies: list[bytes], *, every: float = 0.0) -> list[float]:
+    """Send the bodies over some connections; returns the seconds that each answer took.
+
+    Args:
+        server: where to.
+        key: the API key.
+        bodies: the requests.
+        every: seconds from the start of one request to that of the next; at once where 0. A request
+            that starts late counts from when it was due.
+    """
+    waiting = list(enumerate(reversed(bodies)))
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    began = time.perf_counter()
+    taken: list[float] = []
+
+    def work() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        while waiting:
+            try:
+                left, body = waiting.pop()
+            except IndexError:
+                break
+            due = began + (len(bodies) - 1 - left) * every
+            time.sleep(max(0.0, due - time.perf_counter()))
+            started = due if every else time.perf_counter()
+            connection.request("POST", "/v1/batch", body, headers)
+            answer = connection.getresponse()
+            told = msgspec.json.decode(answer.read())
+            assert (answer.status, told["accepted"]) == (200, REQUEST_EVENTS), told
+            taken.append(time.perf_counter() - started)
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len(bodies)
+    return taken

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, connections
 
 from lifecycle_engine.config.environment import ROOT
 from lifecycle_engine.messaging.services import QueuedMessage, messages_queue
@@ -27,8 +26,8 @@ PATIENCE_SECONDS = 150
 
 
 @pytest.fixture
-def database_url(transactional_db):
-    """A database of its own that holds the queued messages, copied from the test's."""
+def database_url(database_copied):
+    """A database of its own that holds the queued messages."""
     template = EmailTemplateFactory()
     messages_queue(
         rows=[
@@ -43,16 +42,8 @@ def database_url(transactional_db):
             for customer in ReaderFactory.create_batch(MESSAGES)
         ]
     )
-    source = connection.settings_dict["NAME"]
-    copy = f"{source}_delivery_kill"
-    connections.close_all()
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [source]
-        )
-        server.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{source}"')
-        yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{copy}").geturl()
-        server.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
+    with database_copied("delivery_kill") as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""A real web server for tests that have to kill it, or to measure it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from lifecycle_engine.config.environment import ROOT
+
+PATIENCE_SECONDS = 120
+
+
+class Site:
+    """A web server in a process group of its own, which can be killed and started again."""
+
+    def __init__(self, environment):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = environment
+        self._process = None
+
+    def start(self):
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
+                *("--host", "127.0.0.1", "--port", str(self.port), "--blocking-threads", "4"),
+                "lifecycle_engine.config.wsgi:application",
+            ],
+            env=self._environment,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._answers():
+            assert time.monotonic() < deadline, "the web server does not answer"
+            time.sleep(0.1)
+
+    def kill(self):
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _answers(self):
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as response:
+                return response.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
