@@ -52,6 +52,8 @@ class Environment(BaseModel):
     outbox_lease_seconds: int = Field(default=120, ge=1, alias="OUTBOX_LEASE_SECONDS")
     secret_key: str = Field(default="", alias="SECRET_KEY")
     debug: bool = Field(default=False, alias="DEBUG")
+    # Whatever stands before what they wrote in X-Forwarded-For is the client's invention.
+    trusted_proxies: int = Field(default=0, ge=0, alias="TRUSTED_PROXIES")
     allowed_hosts: str = Field(default="127.0.0.1,localhost", alias="ALLOWED_HOSTS")
     engine_now: AwareDatetime | None = Field(default=None, alias="ENGINE_NOW")
     enabled_plugins: str = Field(

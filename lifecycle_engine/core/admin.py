@@ -23,7 +23,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = ApiKey
-        fields = ["name", "scopes", "revoked_at"]
+        fields = ["name", "scopes"]
 
 
 @admin.register(ApiKey)
@@ -33,7 +33,7 @@ class ApiKeyAdmin(EngineAdmin):
     form = ApiKeyForm
     list_display = ["name", "prefix", "scopes_shown", "created_at", "last_used_at", "revoked_at"]
     search_fields = ["name", "=prefix"]
-    readonly_fields = ["prefix", "created_at", "last_used_at"]
+    readonly_fields = ["prefix", "created_at", "last_used_at", "revoked_at"]
     ordering = ["name"]
 
     @admin.display(description=_("scopes"))
@@ -45,7 +45,7 @@ class ApiKeyAdmin(EngineAdmin):
         """A key that doesn't exist yet has nothing to revoke."""
         if obj is None:
             return ["name", "scopes"]
-        return ["name", "scopes", "revoked_at", *self.readonly_fields]
+        return ["name", "scopes", *self.readonly_fields]
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """A key is revoked, so that what it did can still be told."""

@@ -1,10 +1,17 @@
 """API keys and the record of background work."""
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+#: Requests a minute.
+RATE_LIMIT_DEFAULT = 6_000
+RATE_LIMIT_HIGHEST = 600_000
 
 
 class Scope(models.TextChoices):
@@ -18,8 +25,21 @@ class Scope(models.TextChoices):
     COUPONS_REDEEM = "coupons:redeem", _("Redeem coupons")
 
 
+class ApiKeyState(models.TextChoices):
+    """Whether a key is good, at some time."""
+
+    ACTIVE = "active", _("Active")
+    ROTATING = "rotating", _("Two secrets")
+    EXPIRED = "expired", _("Expired")
+    REVOKED = "revoked", _("Revoked")
+
+
 class ApiKey(models.Model):
-    """A partner's key. Only a digest is kept: the key itself is shown once."""
+    """A partner's key. Only a digest is kept: the key itself is shown once.
+
+    How much of its rate limit a key has used stands in ``core_apikeybucket``, a table without a
+    model: it is unlogged, written with every request and worth nothing a minute later.
+    """
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     prefix = models.CharField(_("prefix"), max_length=12, unique=True, editable=False)
@@ -27,16 +47,55 @@ class ApiKey(models.Model):
     scopes = ArrayField(
         models.CharField(max_length=40, choices=Scope.choices), verbose_name=_("scopes")
     )
+    rate_limit = models.PositiveIntegerField(
+        _("requests a minute"),
+        null=True,
+        blank=True,
+        default=RATE_LIMIT_DEFAULT,
+        validators=[MinValueValidator(1), MaxValueValidator(RATE_LIMIT_HIGHEST)],
+        help_text=_("As many may also come at once. Empty: as many as they like."),
+    )
+    allowed_networks = ArrayField(
+        models.CharField(max_length=43), verbose_name=_("allowed addresses"), default=list
+    )
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
-    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    rotated_at = models.DateTimeField(_("rotated"), null=True, blank=True, editable=False)
+    previous_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    previous_until = models.DateTimeField(
+        _("previous secret good until"), null=True, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rate_limit__isnull=True)
+                | Q(rate_limit__gte=1, rate_limit__lte=RATE_LIMIT_HIGHEST),
+                name="api_key_rate_limit_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(previous_digest="", previous_until__isnull=True)
+                | (~Q(previous_digest="") & Q(previous_until__isnull=False)),
+                name="api_key_previous_secret_ends",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def state(self, *, at: datetime) -> ApiKeyState:
+        """Whether the key is good at that time."""
+        if self.revoked_at is not None:
+            return ApiKeyState.REVOKED
+        if self.expires_at is not None and self.expires_at <= at:
+            return ApiKeyState.EXPIRED
+        if self.previous_until is not None and at < self.previous_until:
+            return ApiKeyState.ROTATING
+        return ApiKeyState.ACTIVE
 
 
 class JobState(models.TextChoices):

@@ -22,6 +22,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     response = rest_exception_handler(error, context)
     if response is None:
         return None
+    for name, value in getattr(error, "headers", {}).items():
+        response[name] = value
     detail = response.data
     if isinstance(error, exceptions.ValidationError):
         fields = detail if isinstance(detail, dict) else {"non_field_errors": detail}

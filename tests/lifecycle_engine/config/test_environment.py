@@ -35,6 +35,8 @@ def test_empty_value_means_unset():
         ("EMAIL_URL", "http://localhost", "smtp://"),
         ("ENGINE_NOW", "2017-12-01T00:00:00", "timezone"),
         ("DEBUG", "perhaps", "boolean"),
+        ("TRUSTED_PROXIES", "-1", "greater than or equal to 0"),
+        ("TRUSTED_PROXIES", "10.0.0.1", "integer"),
     ],
 )
 def test_wrong_value_is_refused_by_name(name, value, wants):

@@ -44,6 +44,51 @@ def test_a_revoked_key_is_refused(client):
 
 
 @pytest.mark.django_db
+def test_an_expired_key_is_refused(client):
+    headers = bearer(Scope.CUSTOMERS_READ)
+    ApiKey.objects.update(expires_at=timezone.now())
+
+    answer = client.get(CUSTOMERS, headers=headers)
+
+    assert (answer.status_code, answer.json()["message"]) == (401, "The API key has expired.")
+
+
+@pytest.mark.django_db
+def test_a_key_is_refused_elsewhere_whatever_the_header_says(client, settings):
+    headers = bearer(Scope.CUSTOMERS_READ)
+    ApiKey.objects.update(allowed_networks=["192.0.2.0/24"])
+
+    spoofed = client.get(CUSTOMERS, headers={**headers, "X-Forwarded-For": "192.0.2.1"})
+    settings.TRUSTED_PROXIES = 1
+    behind = client.get(CUSTOMERS, headers={**headers, "X-Forwarded-For": "192.0.2.1"})
+
+    assert spoofed.status_code == 403
+    assert spoofed.json() == {
+        "code": "address_refused",
+        "message": "The API key may not be used from 127.0.0.1.",
+        "fields": {},
+    }
+    assert behind.status_code == 200
+
+
+@pytest.mark.django_db
+def test_too_many_requests_are_told_when_to_come_back(client):
+    headers = bearer(Scope.CUSTOMERS_READ)
+    ApiKey.objects.update(rate_limit=2)
+    assert [client.get(CUSTOMERS, headers=headers).status_code for _ in range(2)] == [200, 200]
+
+    answer = client.get(CUSTOMERS, headers=headers)
+
+    assert answer.status_code == 429
+    assert (answer.headers["Retry-After"], answer.headers["X-RateLimit-Reset"]) == ("30", "60")
+    assert answer.json() == {
+        "code": "too_many_requests",
+        "message": "The API key has used up its 2 requests a minute; try again in 30 s.",
+        "fields": {},
+    }
+
+
+@pytest.mark.django_db
 def test_a_key_does_what_its_scopes_say_and_no_more(client):
     headers = bearer(Scope.CUSTOMERS_READ)
 
