@@ -27,7 +27,7 @@ for _model in (User, Group, Customer, ModelVersion, Occurrence):
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, EngineAdmin):  # type: ignore[type-arg,misc]
+class UserAdmin(BaseUserAdmin, EngineAdmin):  # type: ignore[type-arg]
     """Who may sign in here."""
 
     form = UserChangeForm
@@ -36,7 +36,7 @@ class UserAdmin(BaseUserAdmin, EngineAdmin):  # type: ignore[type-arg,misc]
 
 
 @admin.register(Group)
-class GroupAdmin(BaseGroupAdmin, EngineAdmin):  # type: ignore[misc]
+class GroupAdmin(BaseGroupAdmin, EngineAdmin):
     """What a kind of staff may do."""
 
 

@@ -40,7 +40,7 @@ class EngineAdmin(ModelAdmin):  # type: ignore[misc]
     compressed_fields = True
     warn_unsaved_form = True
     # Deleting goes through the record's own page, one at a time, where it is allowed at all.
-    actions = None
+    actions: Any = None
 
 
 class RecordAdmin(EngineAdmin):

@@ -1,12 +1,15 @@
 """The event log, its readers and the catalogue in the admin."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.modeladmin import RecordAdmin
-from lifecycle_engine.events.models import Event, EventReceipt, Product, Reader
+from lifecycle_engine.events import services
+from lifecycle_engine.events.models import Event, EventReceipt, Product, Reader, RejectedEvent
 
 
 @admin.register(Event)
@@ -31,6 +34,38 @@ class EventReceiptAdmin(RecordAdmin):
     list_display = ["message_id", "source", "received_at"]
     search_fields = ["=message_id"]
     ordering = ["-id"]
+
+
+@admin.register(RejectedEvent)
+class RejectedEventAdmin(RecordAdmin):
+    """Events that were refused, with the reason; kept for two weeks."""
+
+    list_display = ["received_at", "source", "field", "message", "message_id"]
+    list_display_links = ["received_at", "message"]
+    search_fields = ["=message_id", "=source"]
+    ordering = ["-id"]
+    actions = ["replay"]
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Who may have events taken in after all."""
+        return bool(request.user.has_perm("events.change_rejectedevent"))
+
+    @admin.action(description=_("Take in again"), permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> None:
+        """Take the chosen events in, if nothing is wrong with them any more."""
+        result = services.rejected_replay(ids=list(queryset.values_list("pk", flat=True)))
+        if result.taken:
+            taken = ngettext(
+                "%(count)d event was taken in.", "%(count)d events were taken in.", result.taken
+            )
+            self.message_user(request, taken % {"count": result.taken}, messages.SUCCESS)
+        if result.refused:
+            refused = ngettext(
+                "%(count)d event was refused again.",
+                "%(count)d events were refused again.",
+                result.refused,
+            )
+            self.message_user(request, refused % {"count": result.refused}, messages.WARNING)
 
 
 @admin.register(Reader)

@@ -65,6 +65,31 @@ class EventReceipt(models.Model):
         return f"{self.source}:{self.message_id}"
 
 
+class RejectedEvent(models.Model):
+    """An event that was refused, kept for a while so that nothing is lost without a trace."""
+
+    source = models.CharField(_("source"), max_length=100)
+    message_id = models.CharField(_("message id"), max_length=100, blank=True)
+    field = models.CharField(_("field"), max_length=200)
+    message = models.TextField(_("reason"))
+    item = models.TextField(_("event as sent"))
+    digest = models.CharField(_("digest"), max_length=64, editable=False)
+    # What the request said of all its items, such as when it was sent.
+    sending = models.JSONField(_("request"), default=dict, editable=False)
+    received_at = models.DateTimeField(_("received"))
+
+    class Meta:
+        verbose_name = _("rejected event")
+        verbose_name_plural = _("rejected events")
+        constraints = [
+            # A client that sends a batch again sends its bad events again too.
+            models.UniqueConstraint(fields=["source", "digest"], name="rejected_event_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Reader(models.Model):
     """A named, durable cursor over the log, ordered by (txid, id).
 

@@ -32,6 +32,14 @@ class IngestResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What became of rejected events: taken in after all, or refused again."""
+
+    taken: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineEvent:
     """Something that the engine itself did. ``message_id`` says what may not happen twice."""
 

@@ -23,7 +23,9 @@ from lifecycle_engine.events.items import (
     item_read,
 )
 from lifecycle_engine.events.log import log_write, receipts_take
+from lifecycle_engine.events.models import RejectedEvent
 from lifecycle_engine.events.partitions import partitions_ensure
+from lifecycle_engine.events.rejections import log_sweep, rejected_batches, rejections_keep
 from lifecycle_engine.events.rows import (
     PRODUCT_COLUMNS,
     EngineEvent,
@@ -31,10 +33,18 @@ from lifecycle_engine.events.rows import (
     LogRow,
     ProductRow,
     Rejection,
+    ReplayResult,
     product_row_problem,
 )
 
-__all__ = ["events_ingest", "events_record", "partitions_ensure", "products_upsert"]
+__all__ = [
+    "events_ingest",
+    "events_record",
+    "log_sweep",
+    "partitions_ensure",
+    "products_upsert",
+    "rejected_replay",
+]
 
 #: The source of what the engine itself records; nobody else may use it.
 ENGINE_SOURCE = "engine"
@@ -57,9 +67,9 @@ def events_ingest(
 ) -> IngestResult:
     """Check a batch of events and append those that are right and new to the log.
 
-    All that is accepted is committed when this returns; whatever is wrong with one item stops no
-    other. A message id that the source sent before, also in the same batch, is a duplicate
-    and changes nothing.
+    All that is accepted is committed when this returns. Whatever is wrong with one item stops no
+    other; the item is kept with the reason for a while. A message id that the source sent before,
+    also in the same batch, is a duplicate and changes nothing.
 
     Args:
         source: who sends; message ids are unique within it.
@@ -76,11 +86,46 @@ def events_ingest(
     good, rejected = _items_read(items, received_at, sending)
     partitions_ensure(months=_months(item for _, item in good))
     accepted, refused = _ingested(good, source, received_at)
-    return IngestResult(
-        accepted=accepted,
-        duplicates=len(good) - accepted - len(refused),
-        rejected=sorted([*rejected, *refused], key=lambda rejection: rejection.index),
-    )
+    duplicates = len(good) - accepted - len(refused)
+    rejected = sorted([*rejected, *refused], key=lambda rejection: rejection.index)
+    if rejected:
+        rejections_keep(
+            source=source,
+            items=items,
+            rejected=rejected,
+            received_at=received_at,
+            sending=sending,
+        )
+    return IngestResult(accepted=accepted, duplicates=duplicates, rejected=rejected)
+
+
+@transaction.atomic
+def rejected_replay(*, ids: Sequence[int]) -> ReplayResult:
+    """Take rejected events in after all, if nothing is wrong with them any more.
+
+    Those that are right now are no longer kept; the others stay, with today's reason. They count as
+    received when they were first received. Ids that are not kept, or that somebody else is taking
+    in at this moment, are passed over.
+    """
+    taken, refused = 0, 0
+    for rows, sending in rejected_batches(ids=ids):
+        result = events_ingest(
+            source=rows[0].source,
+            items=[row.item.encode() for row in rows],
+            received_at=rows[0].received_at,
+            sending=sending,
+        )
+        still = {rejection.index: rejection for rejection in result.rejected}
+        good = [row.pk for index, row in enumerate(rows) if index not in still]
+        RejectedEvent.objects.filter(pk__in=good).delete()
+        for index, rejection in still.items():
+            rows[index].field, rows[index].message = rejection.field, rejection.message
+        RejectedEvent.objects.bulk_update(
+            [rows[index] for index in still], ["field", "message"], batch_size=500
+        )
+        taken += len(good)
+        refused += len(still)
+    return ReplayResult(taken=taken, refused=refused)
 
 
 def _ingested(

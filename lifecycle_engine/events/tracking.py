@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from lifecycle_engine.core.addresses import client_address
 from lifecycle_engine.core.models import ApiKey, Scope
 from lifecycle_engine.core.services import (
     ApiKeyAddressError,
@@ -185,12 +186,14 @@ def _admitted(request: HttpRequest, body: _Body) -> ApiKey:
     if header and written and header != written:
         raise TrackingError(401, "unauthorized", "writeKey is not the key of Authorization")
     try:
-        key = api_key_admit(header or written, ip=request.META.get("REMOTE_ADDR", ""))
+        key = api_key_admit(header or written, ip=client_address(request))
     except ApiKeyAddressError as error:
         raise TrackingError(403, "forbidden", str(error)) from None
     except ApiKeyLimitError as error:
-        seconds = str(error.retry_after)
-        headers = {"Retry-After": seconds, "X-RateLimit-Reset": seconds}
+        headers = {
+            "Retry-After": str(error.retry_after),
+            "X-RateLimit-Reset": str(error.reset_after),
+        }
         raise TrackingError(429, "too_many", str(error), headers) from None
     except ApiKeyError as error:
         raise TrackingError(401, "unauthorized", str(error)) from None

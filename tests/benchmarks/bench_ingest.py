@@ -116,7 +116,7 @@ def test_ingest_speed(make: Any) -> None:
 @pytest.fixture
 def site(database_copied: Any, tmp_path: Path) -> Iterator[tuple[Site, str]]:
     """A web server on a database of its own, and that database's URL."""
-    key = api_key_create(name="bench", scopes=[Scope.EVENTS_WRITE])[1]
+    key = api_key_create(name="bench", scopes=[Scope.EVENTS_WRITE], rate_limit=None)[1]
     months = [RECEIVED_AT - timedelta(days=28 * month) for month in range(14)]
     partitions_ensure(months=months)
     with database_copied("bench") as url:

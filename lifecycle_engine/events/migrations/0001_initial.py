@@ -90,6 +90,25 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='RejectedEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', models.CharField(max_length=100, verbose_name='source')),
+                ('message_id', models.CharField(blank=True, max_length=100, verbose_name='message id')),
+                ('field', models.CharField(max_length=200, verbose_name='field')),
+                ('message', models.TextField(verbose_name='reason')),
+                ('item', models.TextField(verbose_name='event as sent')),
+                ('digest', models.CharField(editable=False, max_length=64, verbose_name='digest')),
+                ('sending', models.JSONField(default=dict, editable=False, verbose_name='request')),
+                ('received_at', models.DateTimeField(verbose_name='received')),
+            ],
+            options={
+                'verbose_name': 'rejected event',
+                'verbose_name_plural': 'rejected events',
+                'constraints': [models.UniqueConstraint(fields=('source', 'digest'), name='rejected_event_unique')],
+            },
+        ),
+        migrations.CreateModel(
             name='EventReceipt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

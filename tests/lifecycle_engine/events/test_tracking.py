@@ -256,8 +256,8 @@ def test_a_large_batch_of_a_careless_client_is_taken(send):
     ("error", "status", "headers"),
     [
         (OperationalError("gone"), 503, {"Retry-After": "5"}),
-        (ApiKeyLimitError("too many", retry_after=7), 429,
-         {"Retry-After": "7", "X-RateLimit-Reset": "7"}),
+        (ApiKeyLimitError("too many", retry_after=7, reset_after=9), 429,
+         {"Retry-After": "7", "X-RateLimit-Reset": "9"}),
         (ApiKeyAddressError("not from there"), 403, {}),
     ],
 )  # fmt: skip
