@@ -20,7 +20,7 @@ RECORDS = {
     "campaigns": {"campaignversion", "decision", "enrolment", "occurrence"},
     "core": {"jobrun"},
     "customers": {"consent", "customer", "identifier"},
-    "events": {"event", "eventreceipt", "product", "reader"},
+    "events": {"rejectedevent", "event", "eventreceipt", "product", "reader"},
     "messaging": {"message", "suppression"},
     "rewards": {"coupon", "redemption"},
     "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
