@@ -9,7 +9,14 @@ from django.utils.translation import ngettext
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.modeladmin import RecordAdmin
 from lifecycle_engine.events import services
-from lifecycle_engine.events.models import Event, EventReceipt, Product, Reader, RejectedEvent
+from lifecycle_engine.events.models import (
+    Event,
+    EventReceipt,
+    Product,
+    QuarantinedEvent,
+    Reader,
+    RejectedEvent,
+)
 
 
 @admin.register(Event)
@@ -74,6 +81,17 @@ class ReaderAdmin(RecordAdmin):
 
     list_display = ["name", "read_total", "batch", "moved_at", "error"]
     ordering = ["name"]
+
+
+@admin.register(QuarantinedEvent)
+class QuarantinedEventAdmin(RecordAdmin):
+    """Events that a reader failed at and went past."""
+
+    list_display = ["event_id", "reader", "state", "error", "quarantined_at", "resolved_by"]
+    list_filter = ["state", "reader"]
+    list_select_related = ["reader"]
+    search_fields = ["=event_id"]
+    ordering = ["-id"]
 
 
 @admin.register(Product)

@@ -106,7 +106,15 @@ class Reader(models.Model):
     pending_event_id = models.UUIDField(_("pending event"), null=True, blank=True)
     read_total = models.BigIntegerField(_("events read"), default=0)
     moved_at = models.DateTimeField(_("moved"), null=True, blank=True)
+    #: Tries that failed since the cursor moved, and those of them that the batch is to blame for.
+    failures = models.PositiveIntegerField(_("failures"), default=0)
+    blamed = models.PositiveIntegerField(_("failures of the batch"), default=0)
     error = models.TextField(_("last error"), blank=True)
+    failed_at = models.DateTimeField(_("failed"), null=True, blank=True)
+    retry_at = models.DateTimeField(_("tried again"), null=True, blank=True)
+    #: So many of the next rows hold one that fails: it is looked for in ever smaller batches.
+    suspects = models.PositiveIntegerField(_("suspects"), null=True, blank=True)
+    stuck_at = models.DateTimeField(_("stuck since"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("log reader")
@@ -114,6 +122,53 @@ class Reader(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class QuarantineState(models.TextChoices):
+    """What became of an event that a reader failed at."""
+
+    OPEN = "open", _("in quarantine")
+    HANDLED = "handled", _("handled later")
+    DISMISSED = "dismissed", _("dismissed")
+
+
+class QuarantinedEvent(models.Model):
+    """An event that a reader failed at and went past: staff retry it or dismiss it.
+
+    Nothing of the event is kept here but where it stands in the log.
+    """
+
+    reader = models.ForeignKey(
+        Reader, models.CASCADE, related_name="quarantine", verbose_name=_("log reader")
+    )
+    event_id = models.UUIDField(_("event"))
+    txid = models.BigIntegerField(_("transaction"))
+    occurred_at = models.DateTimeField(_("occurred"))
+    error = models.TextField(_("error"))
+    quarantined_at = models.DateTimeField(_("quarantined"), db_default=Now())
+    state = models.CharField(
+        _("state"), max_length=10, choices=QuarantineState, default=QuarantineState.OPEN
+    )
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    resolved_by = models.CharField(_("by"), max_length=150, blank=True)
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("quarantined event")
+        verbose_name_plural = _("quarantined events")
+        constraints = [
+            models.UniqueConstraint(fields=["reader", "event_id"], name="event_quarantined_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["reader", "quarantined_at"],
+                condition=models.Q(state="open"),
+                name="event_quarantine_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reader}: {self.event_id}"
 
 
 class Product(models.Model):

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.rows import document_problem, text_problem
 
@@ -136,7 +138,7 @@ class Batch:
 
     Attributes:
         number: rises by one with each batch of the reader; a store outside the database may keep it
-            to know what it has already taken.
+            to know what it has already taken. 0 where staff have one event handled again.
         count: how many rows there are.
     """
 
@@ -149,13 +151,41 @@ class Batch:
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """What came of a reader's turn.
+
+    Attributes:
+        rows: how many rows the cursor passed; 0 when nothing was done.
+        quarantined: the one event that was passed because it can't be handled.
+        taken: another process is at work on the reader, so nothing was done.
+        retry_at: the reader waits after a failure, so nothing was done before this moment.
+    """
+
+    rows: int = 0
+    quarantined: UUID | None = None
+    taken: bool = False
+    retry_at: datetime | None = None
+
+
+class ReaderState(TextChoices):
+    """What a reader is doing, as ``readers_lag.sql`` tells it from its row."""
+
+    READING = "reading", _("reading")
+    WAITING = "waiting", _("waiting to try again")
+    SEARCHING = "searching", _("looking for the event that fails")
+    STUCK = "stuck", _("stuck")
+
+
 @dataclass(frozen=True, slots=True)
 class ReaderLag:
-    """How far a reader is behind the end of the log.
+    """How far a reader is behind the end of the log, and how it is.
 
     Attributes:
         rows: unread rows, counted up to ``LAG_COUNTED_TO``.
         seconds: the age of the oldest unread row; 0 when there is none.
+        retry_at: not tried before; None when it is not waiting.
+        quarantined: events in quarantine that nobody has resolved.
     """
 
     name: str
@@ -164,3 +194,8 @@ class ReaderLag:
     read_total: int
     moved_at: datetime | None
     error: str
+    failed_at: datetime | None
+    failures: int
+    retry_at: datetime | None
+    quarantined: int
+    state: ReaderState

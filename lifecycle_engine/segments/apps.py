@@ -12,6 +12,7 @@ _REGISTERING = (
     "conditions.standing",
     "tables",
     "profiles",
+    "touched",
 )
 
 
@@ -23,6 +24,6 @@ class SegmentsConfig(AppConfig):
     verbose_name = _("Segments")
 
     def ready(self) -> None:
-        """Register the conditions, the tables and the profile sections."""
+        """Register the conditions, the tables, the profile sections and the log reader."""
         for module in _REGISTERING:
             importlib.import_module(f"{self.name}.{module}")

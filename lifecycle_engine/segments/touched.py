@@ -19,6 +19,7 @@ from datetime import datetime
 
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.events.quarantine import reader_handler
 from lifecycle_engine.events.readers import batch_customer_ids, reader_advance
 from lifecycle_engine.events.rows import Batch
 from lifecycle_engine.segments.models import TouchedCustomer
@@ -31,7 +32,7 @@ _LIMIT = 10_000
 
 def touched_collect(*, limit: int = _LIMIT) -> int:
     """Read the log's next batch and collect the customers in it; returns how many events."""
-    return reader_advance(READER, _collect, limit)
+    return reader_advance(READER, _collect, limit).rows
 
 
 def customers_touch(*, customer_ids: Collection[int]) -> None:
@@ -59,6 +60,7 @@ def touched_settle(*, at: datetime, limit: int = _LIMIT) -> RefreshReport | None
         return report
 
 
+@reader_handler(READER)
 def _collect(batch: Batch) -> None:
     TouchedCustomer.objects.bulk_create(
         [

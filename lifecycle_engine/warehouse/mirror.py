@@ -4,10 +4,14 @@ The effect is outside the database, so it goes in two phases: the reader writes 
 is about to take and under which number; each Delta table takes the rows and the number in one
 atomic commit, or skips them when it has the number already; then the reader moves on. A process
 that is killed anywhere in between is followed by one that gets the same rows and number again.
+
+A batch that fails, for whatever reason, is never taken apart: one table may have it already. The
+mirror waits and tries the same batch again, ever more seldom, and staff see that it is stuck.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -36,13 +40,19 @@ BATCH_EVENTS = 50_000
 
 @dataclass
 class MirrorResult:
-    """What was mirrored. ``busy`` says that another process was at it, so nothing was done."""
+    """What was mirrored.
+
+    Attributes:
+        busy: another process was at it, so nothing was done.
+        retry_at: the batch that failed is not tried again before this moment.
+    """
 
     batches: int = 0
     events: int = 0
     orders: int = 0
     order_lines: int = 0
     busy: bool = False
+    retry_at: datetime | None = None
 
 
 def mirror_run(
@@ -66,9 +76,11 @@ def mirror_run(
             return MirrorResult(busy=True)
         store = store_open(settings.WAREHOUSE_URL)
         while (batch := _next_batch(store, batch_events)) is not None:
-            _batch_mirror(store, batch, result)
+            with readers.batch_watched(batch):
+                _batch_mirror(store, batch, result)
             if progress is not None:
                 progress(result.events)
+        result.retry_at = readers.reader_waits(READER)
         if result.batches:
             for name in LOG_TABLES:
                 store.compact(name)
@@ -80,6 +92,11 @@ def mirror_is_behind() -> bool:
     return any(lag.rows for lag in readers.readers_lag(names=[READER])) or not (
         Reader.objects.filter(name=READER).exists()
     )
+
+
+def mirror_waits() -> bool:
+    """Whether a batch failed so lately that it is not tried again yet."""
+    return readers.reader_waits(READER) is not None
 
 
 def mirror_rebuild() -> None:
@@ -96,7 +113,7 @@ def mirror_rebuild() -> None:
         store = store_open(settings.WAREHOUSE_URL)
         for name in LOG_TABLES:
             store.drop(name)
-        _cursor_reset()
+        readers.reader_restart(READER)
 
 
 def _next_batch(store: DeltaStore, limit: int) -> Batch | None:
@@ -105,7 +122,7 @@ def _next_batch(store: DeltaStore, limit: int) -> Batch | None:
         return batch
     if all(store.table(name) is None for name in LOG_TABLES):
         # The folder is new or was emptied: begin again.
-        _cursor_reset()
+        readers.reader_restart(READER)
         return readers.reader_plan(READER, limit)
     return batch
 
@@ -142,9 +159,3 @@ def _fits(table: DeltaTable, done: int | None, batch: Batch, origin: str) -> boo
     if batch.after_txid == 0:
         return done is None or (done == batch.number and table.metadata().description == origin)
     return done in {batch.number - 1, batch.number}
-
-
-def _cursor_reset() -> None:
-    Reader.objects.filter(name=READER).update(
-        txid=0, event_id=None, pending_txid=None, pending_event_id=None
-    )

@@ -9,7 +9,7 @@ from lifecycle_engine.warehouse import mirror
 @shared_task(name="warehouse.mirror")
 def mirror_run() -> None:
     """Bring the columnar copy up to date; leaves no record where there is nothing to do."""
-    if not mirror.mirror_is_behind():
+    if mirror.mirror_waits() or not mirror.mirror_is_behind():
         return
     with job_run("warehouse.mirror") as run:
         found = mirror.mirror_run(progress=lambda done: run.progress(done, unit="events"))

@@ -20,6 +20,7 @@ from lifecycle_engine.events.readers import (
     reader_advance,
     reader_confirm,
     reader_plan,
+    reader_retry_now,
     readers_lag,
 )
 from lifecycle_engine.events.services import events_ingest
@@ -74,7 +75,7 @@ def read_all(name, limit=10_000):
     def handle(batch):
         seen.extend(event.id for event in batch_events(batch))
 
-    while reader_advance(name, handle, limit):
+    while reader_advance(name, handle, limit).rows:
         pass
     return seen
 
@@ -166,6 +167,7 @@ def test_a_handler_that_fails_takes_back_its_effect_and_leaves_the_cursor():
     reader = Reader.objects.get(name="test")
     assert (reader.read_total, reader.error) == (0, "ValueError: boom")
     assert not Customer.objects.filter(external_id="effect").exists()
+    reader_retry_now("test")
     assert message_ids(read_all("test")) == ["m1"]
     assert Reader.objects.get(name="test").error == ""
 

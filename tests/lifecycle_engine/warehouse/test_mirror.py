@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from lifecycle_engine.core.bulk import adbc_url
 from lifecycle_engine.core.models import JobRun
+from lifecycle_engine.events.failures import FAILURES_TO_BLAME
 from lifecycle_engine.events.models import Event, EventReceipt, Reader
+from lifecycle_engine.events.readers import reader_retry_now, readers_lag
 from lifecycle_engine.events.services import events_ingest
 from lifecycle_engine.warehouse import delta, mirror, schemas, tasks
 from lifecycle_engine.warehouse.engines.opening import store_open
@@ -294,6 +296,43 @@ def test_table_that_is_gone_alone_is_refused_until_rebuilt():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_batch_that_fails_waits_is_never_taken_apart_and_never_skipped(monkeypatch):
+    # given a batch of which the first table has all and the second none
+    orders_in_the_log(4)
+    append = mirror._table_append
+
+    def refuse(store, name, rows, batch):
+        if name == "orders":
+            raise ValueError("no such basket")
+        append(store, name, rows, batch)
+
+    monkeypatch.setattr(mirror, "_table_append", refuse)
+
+    # when it fails until it is to blame itself, and then once more
+    for _ in range(FAILURES_TO_BLAME + 1):
+        with pytest.raises(ValueError, match="no such basket"):
+            mirror.mirror_run(batch_events=3)
+        waiting = mirror.mirror_run(batch_events=3)
+        assert (waiting.batches, waiting.retry_at) == (0, Reader.objects.get().retry_at)
+        tasks.mirror_run()
+        reader_retry_now(mirror.READER)
+
+    # then the plan is the same, nothing is in quarantine, and staff see why
+    [lag] = readers_lag(names=[mirror.READER])
+    assert (lag.state, lag.error, lag.failures, lag.quarantined) == (
+        "stuck", "ValueError: no such basket", FAILURES_TO_BLAME + 1, 0,
+    )  # fmt: skip
+    assert len(copied("events")) == 3
+    assert not JobRun.objects.exists()
+
+    # when it is mended it goes on by itself, each row once
+    monkeypatch.undo()
+    mirror.mirror_run(batch_events=3)
+    assert_copy_equals_log()
+    assert readers_lag(names=[mirror.READER])[0].state == "reading"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_task_leaves_a_record_where_there_was_work():
     orders_in_the_log(2)
 
@@ -310,8 +349,8 @@ def test_task_leaves_a_record_where_there_was_work():
     assert run.result == {"events": 2, "orders": 2, "busy": False}
 
 
-class _CrashError(Exception):
-    """Stands for the end of the process."""
+class _CrashError(BaseException):
+    """Stands for the end of the process, which writes nothing down."""
 
 
 STEPS = ("plan", "events", "orders", "order_lines", "confirm")
@@ -354,7 +393,7 @@ happenings = st.lists(
 @given(story=happenings)
 def test_however_often_it_crashes_every_event_is_copied_once(story, settings):
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE events_event, events_eventreceipt, events_reader")
+        cursor.execute("TRUNCATE events_event, events_eventreceipt, events_reader CASCADE")
     with tempfile.TemporaryDirectory() as folder:
         settings.WAREHOUSE_URL = f"duckdb://{folder}?threads=1"
         ingested = 0
