@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from campaigns.admin import OccurrenceAdmin
@@ -16,13 +17,21 @@ from campaigns.models import Occurrence
 from lifecycle_engine.console.campaign_pages import occurrence_context
 from lifecycle_engine.console.customer_page import customer_context
 from lifecycle_engine.console.model_card import model_card_context
+from lifecycle_engine.console.reader_page import (
+    quarantined_dismiss_view,
+    quarantined_retry_view,
+    reader_context,
+    reader_retry_view,
+)
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers.admin import CustomerAdmin
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.events.admin import ReaderAdmin
+from lifecycle_engine.events.models import Reader
 from lifecycle_engine.scoring.admin import ModelVersionAdmin
 from lifecycle_engine.scoring.models import ModelVersion
 
-for _model in (User, Group, Customer, ModelVersion, Occurrence):
+for _model in (User, Group, Customer, ModelVersion, Occurrence, Reader):
     admin.site.unregister(_model)
 
 
@@ -109,3 +118,32 @@ class OccurrencePage(OccurrenceAdmin, PageAdmin):
     def page_context(self, request: HttpRequest, record: Occurrence) -> dict[str, Any]:
         """Books, decisions, coupons and the comparison."""
         return occurrence_context(request, record)
+
+
+@admin.register(Reader)
+class ReaderPage(ReaderAdmin, PageAdmin):
+    """The list of log readers, and each one's page with what is in quarantine."""
+
+    page_template = "console/reader.html"
+
+    def page_context(self, request: HttpRequest, record: Reader) -> dict[str, Any]:
+        """How the reader is, and what it failed at."""
+        return reader_context(request, record)
+
+    def get_urls(self) -> list[URLPattern]:
+        """What staff can do, before the pages of the records."""
+        guard = self.admin_site.admin_view
+        own = [
+            path("<int:reader_id>/retry/", guard(reader_retry_view), name="events_reader_retry"),
+            path(
+                "quarantine/<int:quarantined_id>/retry/",
+                guard(quarantined_retry_view),
+                name="events_quarantinedevent_retry",
+            ),
+            path(
+                "quarantine/<int:quarantined_id>/dismiss/",
+                guard(quarantined_dismiss_view),
+                name="events_quarantinedevent_dismiss",
+            ),
+        ]
+        return [*own, *super().get_urls()]

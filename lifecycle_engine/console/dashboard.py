@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy
 from lifecycle_engine.console.campaign_pages import campaign_rows
 from lifecycle_engine.console.charts import Bar, Chart, bars, line
 from lifecycle_engine.console.model_card import ModelFigures, champions
+from lifecycle_engine.console.reader_page import reader_figures
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import JobRun, JobState
 from lifecycle_engine.core.sql import sql_rows
-from lifecycle_engine.events.readers import readers_lag
 from lifecycle_engine.segments.models import Segment, SegmentState, Stage
 from lifecycle_engine.warehouse.session import warehouse_session
 
@@ -58,7 +58,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
         "segments_broken": [segment for segment in segments if segment.error],
         "campaigns": campaign_rows(),
         "models": models,
-        "readers": readers_lag(),
+        "readers": reader_figures(),
         "jobs": _jobs(),
     }
     return context

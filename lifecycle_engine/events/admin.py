@@ -1,22 +1,30 @@
 """The event log, its readers and the catalogue in the admin."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.views import ChangeList
 
 from lifecycle_engine.core.clock import business_now
-from lifecycle_engine.core.modeladmin import RecordAdmin
+from lifecycle_engine.core.modeladmin import RecordAdmin, labelled
+from lifecycle_engine.core.words import count_words, duration_words
 from lifecycle_engine.events import services
 from lifecycle_engine.events.models import (
     Event,
     EventReceipt,
     Product,
     QuarantinedEvent,
+    QuarantineState,
     Reader,
     RejectedEvent,
 )
+from lifecycle_engine.events.readers import LAG_COUNTED_TO, readers_lag
+from lifecycle_engine.events.rows import ReaderState
 
 
 @admin.register(Event)
@@ -75,23 +83,94 @@ class RejectedEventAdmin(RecordAdmin):
             self.message_user(request, refused % {"count": result.refused}, messages.WARNING)
 
 
+class ReaderChangeList(ChangeList):  # type: ignore[misc]
+    """The readers on the page, each with how far it is behind."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Ask for the lag of all of them at once."""
+        super().get_results(request)
+        lags = {lag.name: lag for lag in readers_lag()}
+        for reader in self.result_list:
+            reader.lag = lags[reader.name]
+
+
 @admin.register(Reader)
 class ReaderAdmin(RecordAdmin):
-    """How far each reader of the log is."""
+    """How far each reader of the log is, and how it is."""
 
-    list_display = ["name", "read_total", "batch", "moved_at", "error"]
+    list_display = [
+        *("name", "state_shown", "behind", "oldest", "in_quarantine", "read_total", "moved_at"),
+        "last_error",
+    ]
     ordering = ["name"]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReaderChangeList]:
+        """A list that knows the lag."""
+        return ReaderChangeList
+
+    @labelled(
+        description=_("state"),
+        colours={
+            ReaderState.READING: "success",
+            ReaderState.WAITING: "warning",
+            ReaderState.SEARCHING: "warning",
+            ReaderState.STUCK: "danger",
+        },
+    )
+    def state_shown(self, reader: Any) -> tuple[str, str]:
+        """The state as a coloured label."""
+        return reader.lag.state, str(reader.lag.state.label)
+
+    @admin.display(description=_("events behind"))
+    def behind(self, reader: Any) -> str:
+        """Unread events; counting stops somewhere, which a plus says."""
+        return count_words(reader.lag.rows, counted_to=LAG_COUNTED_TO)
+
+    @admin.display(description=_("oldest waits"))
+    def oldest(self, reader: Any) -> str:
+        """How long ago the oldest unread event was received."""
+        return duration_words(reader.lag.seconds) if reader.lag.rows else "–"
+
+    @admin.display(description=_("in quarantine"))
+    def in_quarantine(self, reader: Any) -> int:
+        """Events that staff have not resolved."""
+        return int(reader.lag.quarantined)
+
+    @admin.display(description=_("last error"))
+    def last_error(self, reader: Reader) -> str:
+        """The beginning of what went wrong."""
+        return Truncator(reader.error).chars(80)
 
 
 @admin.register(QuarantinedEvent)
 class QuarantinedEventAdmin(RecordAdmin):
     """Events that a reader failed at and went past."""
 
-    list_display = ["event_id", "reader", "state", "error", "quarantined_at", "resolved_by"]
+    list_display = [
+        *("event_id", "reader", "state_shown", "error_shown", "quarantined_at", "resolved_by"),
+        "reason",
+    ]
     list_filter = ["state", "reader"]
     list_select_related = ["reader"]
     search_fields = ["=event_id"]
     ordering = ["-id"]
+
+    @labelled(
+        description=_("state"),
+        colours={
+            QuarantineState.OPEN: "danger",
+            QuarantineState.HANDLED: "success",
+            QuarantineState.DISMISSED: "info",
+        },
+    )
+    def state_shown(self, quarantined: QuarantinedEvent) -> tuple[str, str]:
+        """The state as a coloured label."""
+        return quarantined.state, str(quarantined.get_state_display())
+
+    @admin.display(description=_("error"))
+    def error_shown(self, quarantined: QuarantinedEvent) -> str:
+        """The beginning of what went wrong."""
+        return Truncator(quarantined.error).chars(80)
 
 
 @admin.register(Product)

@@ -58,6 +58,11 @@ def reader_handler_temporarily(name: str, handler: ReaderHandler) -> Iterator[No
         del _handlers[name]
 
 
+def reader_retries(name: str) -> bool:
+    """Whether the reader's events can be handled one by one; only such a reader passes any."""
+    return name in _handlers
+
+
 def quarantined_retry(*, quarantined_id: int, by: str) -> None:
     """Have the event handled by itself; that and its leaving quarantine commit together.
 

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -14,7 +15,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect, sync_playwright
 
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.events.models import Product
+from lifecycle_engine.events.models import Product, QuarantinedEvent, Reader
 from lifecycle_engine.segments.models import CustomerStage, Segment
 
 CHROMIUM = next(
@@ -61,6 +62,10 @@ def customer(db):
         external_id=ATTACK, first_name=ATTACK, last_name=ATTACK, attributes={ATTACK: ATTACK}
     )
     CustomerStage.objects.create(customer=found, stage="loyal", since=NOW)
+    reader = Reader.objects.create(name="points", error=ATTACK, failures=2, retry_at=NOW)
+    QuarantinedEvent.objects.create(
+        reader=reader, event_id=uuid4(), txid=1, occurred_at=NOW, error=ATTACK
+    )
     return found
 
 
@@ -132,6 +137,7 @@ def admin_paths(customer: Customer) -> list[str]:
         reverse("admin:customers_customer_change", args=[customer.pk]),
         reverse("admin:segments_segment_change", args=[Segment.objects.get().pk]),
         reverse("admin:events_product_change", args=[Product.objects.get().pk]),
+        reverse("admin:events_reader_change", args=[Reader.objects.get().pk]),
     ]
 
 
@@ -150,6 +156,7 @@ def test_axe_finds_nothing_serious(watched, customer):
         reverse("admin:customers_customer_changelist"),
         reverse("admin:customers_customer_change", args=[customer.pk]),
         reverse("admin:segments_segment_add"),
+        reverse("admin:events_reader_change", args=[Reader.objects.get().pk]),
     ):
         page = watched.visit(path)
         # Through the debugger, which the page's policy doesn't bind.

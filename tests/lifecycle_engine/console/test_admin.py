@@ -52,7 +52,9 @@ def test_every_model_has_an_admin_page_that_never_counts(model, admin_client):
         response = admin_client.get(url)
 
     assert response.status_code == 200
-    assert [q["sql"] for q in queries if "COUNT(" in q["sql"].upper()] == []
+    counted = [q["sql"] for q in queries if "COUNT(" in q["sql"].upper()]
+    # How far a reader is behind is counted up to a limit.
+    assert [statement for statement in counted if "LIMIT 100000\n" not in statement] == []
 
 
 @pytest.mark.parametrize("model", OUR_MODELS, ids=lambda model: model._meta.label)

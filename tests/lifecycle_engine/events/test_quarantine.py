@@ -30,6 +30,7 @@ from lifecycle_engine.events.quarantine import (
     quarantined_retry,
     reader_handler,
     reader_handler_temporarily,
+    reader_retries,
 )
 from lifecycle_engine.events.readers import (
     batch_events,
@@ -422,7 +423,8 @@ def test_a_reader_has_one_handler():
 
 
 def test_the_segments_reader_has_its_handler():
-    assert "segments" in quarantine._handlers
+    assert reader_retries("segments")
+    assert not reader_retries("warehouse")
 
 
 def test_waits_stay_within_their_bounds():
