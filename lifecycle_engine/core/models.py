@@ -53,7 +53,7 @@ class ApiKey(models.Model):
         blank=True,
         default=RATE_LIMIT_DEFAULT,
         validators=[MinValueValidator(1), MaxValueValidator(RATE_LIMIT_HIGHEST)],
-        help_text=_("As many may also come at once. Empty: as many as they like."),
+        help_text=_("The same number may come at once. Leave it empty for no limit."),
     )
     allowed_networks = ArrayField(
         models.CharField(max_length=43), verbose_name=_("allowed addresses"), default=list

@@ -149,7 +149,7 @@ def api_key_rotate(
 
 
 def api_key_revoke(*, name: str, at: datetime) -> ApiKey:
-    """End a key at once, and for good; one that is revoked already stays as it is.
+    """End a key with all its secrets, at once and for good; a second time changes nothing.
 
     Raises:
         ApiKeyError: there is no such key.
@@ -158,7 +158,8 @@ def api_key_revoke(*, name: str, at: datetime) -> ApiKey:
         record = _locked(name)
         if record.revoked_at is None:
             record.revoked_at = at
-            record.save(update_fields=["revoked_at"])
+            record.previous_digest, record.previous_until = "", None
+            record.save(update_fields=["revoked_at", "previous_digest", "previous_until"])
     return record
 
 

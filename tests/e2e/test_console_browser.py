@@ -12,7 +12,7 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.models import Product, QuarantinedEvent, Reader
@@ -202,3 +202,53 @@ def test_the_theme_s_own_scripts_work_without_eval(watched, customer):
     page.reload()
     expect(page.locator("#nav-sidebar")).to_be_hidden()
     assert watched.wrong == []
+
+
+def test_a_key_s_pages_are_readable_and_show_it_once(watched):
+    page = watched.visit(reverse("admin:core_apikey_add"))
+    page.get_by_label("name").fill("shop")
+    page.get_by_label("Send events").check()
+    page.get_by_label("allowed addresses").fill("192.0.2.0/24\n2001:db8::1")
+    page.get_by_role("button", name="Save", exact=True).click()
+    shown = page.locator("code.le-key").inner_text()
+    pages = [("new", page.url, _serious(page))]
+    # One click selects it all, and Tab reaches it.
+    page.locator("code.le-key").click()
+    assert page.evaluate("getSelection().toString()") == shown
+
+    page.get_by_role("link", name="I have copied it").click()
+    pages.append(("record", page.url, _serious(page)))
+    assert shown not in page.content()
+    # The answer may not be kept, so there is nothing to go back to but sending the form again.
+    with pytest.raises(Error, match="ERR_CACHE_MISS"):
+        page.go_back()
+    page.wait_for_url("chrome-error://chromewebdata/")
+
+    page.goto(pages[1][1])
+    page.get_by_role("link", name="Rotate").click()
+    pages.append(("rotate", page.url, _serious(page)))
+    page.get_by_role("button", name="Rotate").click()
+    rotated = page.locator("code.le-key").inner_text()
+    pages.append(("rotated", page.url, _serious(page)))
+    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("link", name="Revoke").click()
+    pages.append(("revoke", page.url, _serious(page)))
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("shop is revoked.")).to_be_visible()
+    pages.append(("revoked", page.url, _serious(page)))
+
+    assert rotated != shown
+    assert [(name, found) for name, _url, found in pages if found] == []
+    assert [url for _name, url, _found in pages if shown in url or rotated in url] == []
+    assert watched.wrong == []
+
+
+def _serious(page: Page) -> list[str]:
+    # Through the debugger, which the page's policy doesn't bind.
+    found = page.evaluate(f"async () => {{ {AXE.read_text()}; return await axe.run() }}")
+    return [
+        f"{violation['id']}: {node['html'][:120]}"
+        for violation in found["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]

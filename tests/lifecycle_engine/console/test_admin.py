@@ -8,8 +8,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
-from lifecycle_engine.core.models import ApiKey
-from lifecycle_engine.core.services import api_key_admit
 
 OUR_MODELS = [
     model
@@ -70,28 +68,3 @@ def test_records_of_the_engine_are_read_only(model, admin_client, rf, admin_user
         assert not page.has_add_permission(request)
         assert not page.has_change_permission(request)
         assert not page.has_delete_permission(request)
-
-
-def test_a_new_api_key_is_shown_once(admin_client):
-    url = reverse("admin:core_apikey_add")
-
-    response = admin_client.post(
-        url, {"name": "shop", "scopes": ["events:write", "customers:read"]}, follow=True
-    )
-
-    key = ApiKey.objects.get()
-    shown = [str(m) for m in response.context["messages"] if "le_" in str(m)]
-    assert len(shown) == 1
-    secret = shown[0].split(" is ")[1].split(". ")[0]
-    assert api_key_admit(secret, ip="") == key
-    assert key.scopes == ["customers:read", "events:write"]
-    assert secret not in admin_client.get(reverse("admin:core_apikey_changelist")).text
-
-
-def test_an_api_key_with_an_unknown_scope_is_refused_at_its_field(admin_client):
-    response = admin_client.post(
-        reverse("admin:core_apikey_add"), {"name": "shop", "scopes": ["everything"]}
-    )
-
-    assert response.context["adminform"].form.errors["scopes"]
-    assert not ApiKey.objects.exists()

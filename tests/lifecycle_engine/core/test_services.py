@@ -78,6 +78,7 @@ def test_a_revoked_key_is_unknown_and_stays_revoked():
     assert not good(newer)
     record.refresh_from_db()
     assert (record.last_used_at, record.revoked_at) == (None, NOW)
+    assert (record.previous_digest, record.previous_until) == ("", None)
     assert record.state(at=NOW) == ApiKeyState.REVOKED
 
 
