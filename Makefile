@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test check lint contracts types browser docs requirements format bench bench-ingest clean
+.PHONY: help demo clean-demo run test test-faults check lint contracts types browser docs requirements format bench bench-ingest clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ run: $(VENV)/demo.stamp ## Start the whole stack without demo data (PORT=, VAR=)
 
 test: $(VENV)/dev.stamp ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends: nothing lost, nothing twice (some minutes)
+	$(BIN)/python -m pytest -s -m faults tests/faults
 
 check: lint contracts types test ## What CI runs: lint, contracts, types, tests
 
