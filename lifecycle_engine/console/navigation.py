@@ -63,7 +63,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
             (_("Products"), "inventory_2", "events.product"),
             (_("Rejected events"), "report", "events.rejectedevent"),
             (_("Log readers"), "menu_book", "events.reader"),
-            (_("Quarantine"), "report", "events.quarantinedevent"),
+            (_("Quarantine"), "gpp_maybe", "events.quarantinedevent"),
         ),
     ),
     (

@@ -120,7 +120,9 @@ def _next_batch(store: DeltaStore, limit: int) -> Batch | None:
     batch = readers.reader_plan(READER, limit)
     if batch is None or batch.after_txid == 0:
         return batch
-    if all(store.table(name) is None for name in LOG_TABLES):
+    with readers.batch_watched(batch):
+        gone = all(store.table(name) is None for name in LOG_TABLES)
+    if gone:
         # The folder is new or was emptied: begin again.
         readers.reader_restart(READER)
         return readers.reader_plan(READER, limit)

@@ -333,6 +333,30 @@ def test_batch_that_fails_waits_is_never_taken_apart_and_never_skipped(monkeypat
 
 
 @pytest.mark.django_db(transaction=True)
+def test_folder_that_is_away_is_waited_for_and_not_held_against_the_batch(monkeypatch):
+    orders_in_the_log(1)
+    mirror.mirror_run()
+    orders_in_the_log(1, first=1)
+
+    def away(store, name):
+        raise OSError("the disk is not mounted")
+
+    monkeypatch.setattr(delta.DeltaStore, "table", away)
+    for _ in range(FAILURES_TO_BLAME + 1):
+        with pytest.raises(OSError, match="not mounted"):
+            mirror.mirror_run()
+        assert mirror.mirror_waits()
+        reader_retry_now(mirror.READER)
+
+    [lag] = readers_lag(names=[mirror.READER])
+    assert (lag.failures, lag.error) == (FAILURES_TO_BLAME + 1, "OSError: the disk is not mounted")
+    assert lag.state != "stuck"
+    monkeypatch.undo()
+    mirror.mirror_run()
+    assert_copy_equals_log()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_task_leaves_a_record_where_there_was_work():
     orders_in_the_log(2)
 
