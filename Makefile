@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults check lint contracts types browser docs requirements format bench bench-ingest clean
+.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(VENV)/dev.stamp ## Run the tests
 
 test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends: nothing lost, nothing twice (some minutes)
 	$(BIN)/python -m pytest -s -m faults tests/faults
+
+test-sdks: $(VENV)/dev.stamp ## Send by SDKs that are installed for it (wants npm)
+	$(BIN)/python -m pytest -m sdks tests/sdks
 
 check: lint contracts types test ## What CI runs: lint, contracts, types, tests
 
