@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 from psycopg import sql
@@ -13,6 +13,8 @@ from lifecycle_engine.core.sql import sql_rows
 #: For so long a process takes it for granted that a partition that it saw is still there.
 _SEEN_SECONDS = 60.0
 _seen_at: dict[date, float] = {}
+#: Months made ahead of time.
+_AHEAD = 2
 
 
 def partitions_ensure(*, months: Iterable[date | datetime]) -> list[str]:
@@ -40,6 +42,19 @@ def partitions_ensure(*, months: Iterable[date | datetime]) -> list[str]:
         for first in missing:
             cursor.execute(_create_statement(first))
     return [_name(first) for first in missing]
+
+
+def partitions_prepare(*, at: datetime) -> list[str]:
+    """Make the partitions of the months to come, so that no request has to wait for one.
+
+    Returns:
+        The names of the partitions that were made.
+    """
+    first = _in_utc(at).replace(day=1)
+    # Day 1 and so many times 31 days fall into each of the next months.
+    return partitions_ensure(
+        months=[first + timedelta(days=31 * ahead) for ahead in range(_AHEAD + 1)]
+    )
 
 
 def _in_utc(day: date | datetime) -> date:

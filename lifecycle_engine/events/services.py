@@ -24,7 +24,7 @@ from lifecycle_engine.events.items import (
 )
 from lifecycle_engine.events.log import log_write, receipts_take
 from lifecycle_engine.events.models import RejectedEvent
-from lifecycle_engine.events.partitions import partitions_ensure
+from lifecycle_engine.events.partitions import partitions_ensure, partitions_prepare
 from lifecycle_engine.events.rejections import log_sweep, rejected_batches, rejections_keep
 from lifecycle_engine.events.rows import (
     PRODUCT_COLUMNS,
@@ -42,6 +42,7 @@ __all__ = [
     "events_record",
     "log_sweep",
     "partitions_ensure",
+    "partitions_prepare",
     "products_upsert",
     "rejected_replay",
 ]

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from lifecycle_engine.events.models import Event, EventReceipt, Product
-from lifecycle_engine.events.partitions import partitions_ensure
+from lifecycle_engine.events.partitions import partitions_ensure, partitions_prepare
 from lifecycle_engine.events.rows import EngineEvent, ProductRow
 from lifecycle_engine.events.services import EngineEventError, events_record, products_upsert
 from tests.factories.customers import CustomerFactory
@@ -129,6 +129,13 @@ def test_a_partition_is_made_once_for_the_month_in_utc():
         assert cursor.fetchone() == (
             "FOR VALUES FROM ('2031-12-01 00:00:00+00') TO ('2032-01-01 00:00:00+00')",
         )
+
+
+def test_the_months_to_come_are_made_ahead():
+    made = partitions_prepare(at=datetime(2033, 12, 31, 23, tzinfo=UTC))
+
+    assert made == ["events_event_2033_12", "events_event_2034_01", "events_event_2034_02"]
+    assert partitions_prepare(at=datetime(2033, 12, 1, tzinfo=UTC)) == []
 
 
 @pytest.mark.django_db(transaction=True)
