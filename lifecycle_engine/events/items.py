@@ -7,7 +7,7 @@ were sent: encoding it again would be half of the work.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from lifecycle_engine.core.documents import DocumentError, document_encode, document_read
 from lifecycle_engine.customers.rows import Traits, text_problem, traits_problem
+from lifecycle_engine.events.promoted import columns_promoted
 
 #: One event may have this many bytes as JSON.
 ITEM_LIMIT = 32 * 1024
@@ -27,8 +28,6 @@ _ID_LIMIT = 200
 _MESSAGE_ID_LIMIT = 100
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_MAY_BE_AHEAD = timedelta(days=1)
-_CENT = Decimal("0.01")
-_VALUE_LIMIT = Decimal(10) ** 12
 #: Traits that have a column of their own, by their name in the specification.
 _TRAIT_COLUMNS = {
     "email": "email",
@@ -176,7 +175,7 @@ def _item(given: _Given, received_at: datetime, sending: Sending) -> Item:
         properties=_with(properties, extra),
         occurred_at=_occurred_at(given, received_at, sending),
         traits=_traits(said, received_at) if kind == "identify" else None,
-        **_promoted(about, _campaign_name(context) or sending.campaign),
+        **columns_promoted(about, _campaign_name(context) or sending.campaign),
     )
 
 
@@ -366,44 +365,6 @@ def _traits(said: Mapping[str, Any], received_at: datetime) -> Traits:
     if problem := traits_problem(traits):
         raise ItemError(f"traits.{_TRAIT_NAMES.get(problem[0], problem[0])}", problem[1])
     return traits
-
-
-def _promoted(said: Mapping[str, Any], context_campaign: object) -> dict[str, Any]:
-    """The columns that everything needs. What doesn't fit one stays in the properties only."""
-    return {
-        "value": _first_money(said.get("total"), said.get("revenue"), said.get("value")),
-        "currency": _fitting(said.get("currency"), 3),
-        "product_sku": _fitting(said.get("product_id") or said.get("sku"), 100),
-        "category": _fitting(said.get("category"), 200),
-        "campaign": _fitting(said.get("campaign") or context_campaign, 100),
-    }
-
-
-def _first_money(*values: object) -> Decimal | None:
-    for value in values:
-        if value is not None and (money := _money(value)) is not None:
-            return money
-    return None
-
-
-def _money(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
-    try:
-        money = Decimal(str(value))
-    except (InvalidOperation, ValueError):
-        return None
-    if not money.is_finite() or abs(money) >= _VALUE_LIMIT - 1:
-        return None
-    return money.quantize(_CENT)
-
-
-def _fitting(value: object, limit: int) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return value if isinstance(value, str) and 0 < len(value) <= limit else None
 
 
 def _shown(value: object) -> str:

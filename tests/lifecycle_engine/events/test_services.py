@@ -131,6 +131,7 @@ def test_a_partition_is_made_once_for_the_month_in_utc():
         )
 
 
+@pytest.mark.django_db
 def test_the_months_to_come_are_made_ahead():
     made = partitions_prepare(at=datetime(2033, 12, 31, 23, tzinfo=UTC))
 

@@ -1,0 +1,46 @@
+"""The columns of the log that everything needs, taken out of what an event says."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+_CENT = Decimal("0.01")
+_VALUE_LIMIT = Decimal(10) ** 12
+
+
+def columns_promoted(said: Mapping[str, Any], context_campaign: object) -> dict[str, Any]:
+    """The columns that everything needs. What doesn't fit one stays in the properties only."""
+    return {
+        "value": _first_money(said.get("total"), said.get("revenue"), said.get("value")),
+        "currency": _fitting(said.get("currency"), 3),
+        "product_sku": _fitting(said.get("product_id") or said.get("sku"), 100),
+        "category": _fitting(said.get("category"), 200),
+        "campaign": _fitting(said.get("campaign") or context_campaign, 100),
+    }
+
+
+def _first_money(*values: object) -> Decimal | None:
+    for value in values:
+        if value is not None and (money := _money(value)) is not None:
+            return money
+    return None
+
+
+def _money(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return None
+    try:
+        money = Decimal(str(value))
+    except (InvalidOperation, ValueError):
+        return None
+    if not money.is_finite() or abs(money) >= _VALUE_LIMIT - 1:
+        return None
+    return money.quantize(_CENT)
+
+
+def _fitting(value: object, limit: int) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and 0 < len(value) <= limit else None
