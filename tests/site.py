@@ -28,7 +28,8 @@ class Site:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
-                *("--host", "127.0.0.1", "--port", str(self.port), "--blocking-threads", "4"),
+                *("--host", "127.0.0.1", "--port", str(self.port)),
+                *("--workers", "2", "--blocking-threads", "4"),
                 "lifecycle_engine.config.wsgi:application",
             ],
             env=self._environment,

@@ -102,7 +102,8 @@ def _web(port: int, environment: Mapping[str, str]) -> Program:
         command=[
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("--host", "127.0.0.1", "--port", str(port), "--no-ws"),
-            *("--workers", "1", "--blocking-threads", "4", "--respawn-failed-workers"),
+            # Two, since the threads of one wait for one another: a half more events a second.
+            *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"),
             "lifecycle_engine.config.wsgi:application",
         ],
         environment=environment,
