@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 import msgspec
 
@@ -21,6 +20,7 @@ _REJECTED_KEPT = timedelta(days=14)
 #: Segment's clients try for 12 hours, people who repair something for some days.
 _RECEIPTS_KEPT = timedelta(days=30)
 _SWEPT_AT_ONCE = 50_000
+_SAID_LIMIT = 200
 
 
 def rejections_keep(
@@ -75,12 +75,6 @@ def _row(
         text = bytes(item).decode(errors="replace")
     else:
         text = json.dumps(item, default=str)
-    said: dict[str, Any] = {
-        "sent_at": sending.sent_at,
-        "campaign": sending.campaign,
-        "kind": sending.kind,
-        "makes_ids": sending.makes_ids,
-    }
     return RejectedEvent(
         source=source,
         message_id=_storable(rejection.message_id)[:100],
@@ -88,9 +82,21 @@ def _row(
         message=_storable(rejection.message),
         item=_storable(text)[:ITEM_LIMIT],
         digest=hashlib.sha256(text.encode(errors="replace")).hexdigest(),
-        sending=json.loads(_storable(json.dumps(said, default=str)).replace("\\u0000", "")),
+        sending={
+            "sent_at": _said(sending.sent_at),
+            "campaign": _said(sending.campaign),
+            "kind": sending.kind,
+            "makes_ids": sending.makes_ids,
+        },
         received_at=received_at,
     )
+
+
+def _said(value: object) -> str | None:
+    """What a client said of the whole request; what is no text stays as wrong as it was."""
+    if value is None:
+        return None
+    return _storable(value)[:_SAID_LIMIT] if isinstance(value, str) else ""
 
 
 def _storable(text: str) -> str:

@@ -16,11 +16,12 @@ from lifecycle_engine.core.services import ApiKeyAddressError, ApiKeyLimitError,
 from lifecycle_engine.customers.models import Customer, Identifier
 from lifecycle_engine.events import tracking
 from lifecycle_engine.events.items import Sending, item_read
-from lifecycle_engine.events.models import Event
+from lifecycle_engine.events.models import Event, RejectedEvent
 from tests.factories.events import identify, track
 
 pytestmark = pytest.mark.django_db
 
+KINDS = "track, identify, page, screen, group, alias"
 RECEIVED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -372,3 +373,17 @@ def test_identify_of_another_client_is_read_alike(send):
     send("batch", {"batch": [identify("m", email="a@example.com")]})
 
     assert Customer.objects.get().email == "a@example.com"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [r'"\\u0000"', r'"a\u0000b"', "7", '{"a": [1]}', "[" * 300 + "]" * 300, f'"{"x" * 9999}"'],
+)
+def test_whatever_a_request_says_of_itself_its_bad_events_are_kept(send, said):
+    bad = json.dumps({"messageId": "bad", "userId": "u"})
+
+    body = '{"sentAt": %s, "context": {"campaign": {"name": %s}}, "batch": [%s]}'
+    answer = send("batch", (body % (said, said, bad)).encode())
+
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 0)
+    assert RejectedEvent.objects.get().message == "type is missing; it wants one of " + KINDS
