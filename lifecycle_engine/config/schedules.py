@@ -28,6 +28,6 @@ BEAT_SCHEDULE = {
     "outbox": _every(5, "messaging.deliver"),
     "expired leases of the outbox": _every(60, "messaging.recover"),
     "expired coupons": _every(3600, "rewards.expire_coupons"),
-    "housekeeping of the log": _every(600, "events.sweep"),
+    "housekeeping of the log": _every(3600, "events.sweep"),
     "embedded broker": _every(600, "config.sweep_broker"),
 }

@@ -1,5 +1,6 @@
 """The event log, what keeps it free of doubles, the cursors of its readers, the catalogue."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -60,6 +61,10 @@ class EventReceipt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "message_id"], name="event_receipt_unique")
         ]
+        indexes = [
+            # Receipts come in the order of time, so a few bytes a block say which are old.
+            BrinIndex(fields=["received_at"], name="event_receipt_received", autosummarize=True)
+        ]
 
     def __str__(self) -> str:
         return f"{self.source}:{self.message_id}"
@@ -85,6 +90,7 @@ class RejectedEvent(models.Model):
             # A client that sends a batch again sends its bad events again too.
             models.UniqueConstraint(fields=["source", "digest"], name="rejected_event_unique")
         ]
+        indexes = [models.Index(fields=["received_at"], name="rejected_event_received")]
 
     def __str__(self) -> str:
         return self.message

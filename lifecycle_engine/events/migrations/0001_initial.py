@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
@@ -133,6 +134,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'rejected event',
                 'verbose_name_plural': 'rejected events',
+                'indexes': [models.Index(fields=['received_at'], name='rejected_event_received')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'digest'), name='rejected_event_unique')],
             },
         ),
@@ -147,6 +149,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'event receipt',
                 'verbose_name_plural': 'event receipts',
+                'indexes': [django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['received_at'], name='event_receipt_received')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'message_id'), name='event_receipt_unique')],
             },
         ),

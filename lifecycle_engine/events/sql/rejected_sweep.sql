@@ -4,6 +4,5 @@ WHERE id IN (
     SELECT id
     FROM events_rejectedevent
     WHERE received_at < now() - %(rejected_kept)s
-    ORDER BY id
     LIMIT %(limit)s
 )
