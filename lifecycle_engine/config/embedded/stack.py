@@ -102,7 +102,8 @@ def _web(port: int, environment: Mapping[str, str]) -> Program:
         command=[
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("--host", "127.0.0.1", "--port", str(port), "--no-ws"),
-            # Two, since the threads of one wait for one another: a half more events a second.
+            # Two, since the threads of one wait for one another: a quarter more events a second
+            # (make bench-ingest).
             *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"),
             "lifecycle_engine.config.wsgi:application",
         ],
