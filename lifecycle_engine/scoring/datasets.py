@@ -34,7 +34,7 @@ _CUSTOMER_COLUMN = {
 }
 
 
-class BoundedTables:
+class BoundedTables(Tables):
     """Tables of the warehouse, held to a stretch of time and to customers who don't object."""
 
     def __init__(
@@ -49,31 +49,6 @@ class BoundedTables:
     def as_of(self) -> datetime:
         """The first moment that is not in the tables."""
         return self._tables.as_of
-
-    @property
-    def customers(self) -> ir.Table:
-        """One row per customer."""
-        return self["customers"]
-
-    @property
-    def products(self) -> ir.Table:
-        """One row per product of the catalogue."""
-        return self["products"]
-
-    @property
-    def events(self) -> ir.Table:
-        """One row per event."""
-        return self["events"]
-
-    @property
-    def orders(self) -> ir.Table:
-        """One row per order."""
-        return self["orders"]
-
-    @property
-    def order_lines(self) -> ir.Table:
-        """One row per product of an order."""
-        return self["order_lines"]
 
     def __getitem__(self, name: str) -> ir.Table:
         """The table of that name.

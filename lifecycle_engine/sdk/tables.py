@@ -18,6 +18,7 @@ class Tables(Protocol):
     ``events``, ``orders`` and ``order_lines`` hold only rows with ``occurred_at < as_of``, so that
     nothing built on them can see the future. All times are in UTC. A table costs nothing until an
     attribute asks for it. What other apps registered is under its name: ``tables["scores"]``.
+    Whoever inherits from this class gets the five attributes from its own ``__getitem__``.
 
     The columns:
 
@@ -44,22 +45,27 @@ class Tables(Protocol):
     @property
     def customers(self) -> ir.Table:
         """One row per customer, as they are now."""
+        return self["customers"]
 
     @property
     def products(self) -> ir.Table:
         """One row per product of the catalogue, as it is now."""
+        return self["products"]
 
     @property
     def events(self) -> ir.Table:
         """One row per event."""
+        return self["events"]
 
     @property
     def orders(self) -> ir.Table:
         """One row per ``Order Completed``."""
+        return self["orders"]
 
     @property
     def order_lines(self) -> ir.Table:
         """One row per product of an order."""
+        return self["order_lines"]
 
     def __getitem__(self, name: str) -> ir.Table:
         """The table of that name, built-in or registered.

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
 
 import ibis.expr.types as ir
 import pyarrow as pa
 from django.conf import settings
 
+from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.engines.opening import engine_open
 from lifecycle_engine.warehouse.errors import READ_ERRORS, WarehouseReadError
@@ -16,7 +16,7 @@ from lifecycle_engine.warehouse.registry import table_get
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
 
-class SessionTables:
+class SessionTables(Tables):
     """The tables of one engine session; see ``sdk.tables.Tables``."""
 
     def __init__(
@@ -38,31 +38,6 @@ class SessionTables:
     def as_of(self) -> datetime:
         """The first moment that the event tables don't hold any more."""
         return self._as_of
-
-    @cached_property
-    def customers(self) -> ir.Table:
-        """One row per customer, as they are now."""
-        return self["customers"]
-
-    @cached_property
-    def products(self) -> ir.Table:
-        """One row per product of the catalogue, as it is now."""
-        return self["products"]
-
-    @cached_property
-    def events(self) -> ir.Table:
-        """One row per event."""
-        return self["events"]
-
-    @cached_property
-    def orders(self) -> ir.Table:
-        """One row per ``Order Completed``."""
-        return self["orders"]
-
-    @cached_property
-    def order_lines(self) -> ir.Table:
-        """One row per product of an order."""
-        return self["order_lines"]
 
     def __getitem__(self, name: str) -> ir.Table:
         """The table of that name, built-in or registered.

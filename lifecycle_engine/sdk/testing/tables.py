@@ -12,6 +12,8 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from lifecycle_engine.sdk.tables import Tables
+
 _MOMENT = pa.timestamp("us", tz="UTC")
 _TEXT, _WHOLE, _NUMBER, _YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -50,7 +52,7 @@ CREATE TEMP MACRO json_text(document, member) AS
 _IN_TIME = ("events", "orders", "order_lines")
 
 
-class MemoryTables:
+class MemoryTables(Tables):
     """``sdk.tables.Tables`` over rows that a test gives; DuckDB computes, in UTC.
 
     Args:
@@ -75,31 +77,6 @@ class MemoryTables:
     def as_of(self) -> datetime:
         """The first moment that the event tables don't hold any more."""
         return self._as_of
-
-    @property
-    def customers(self) -> ir.Table:
-        """One row per customer."""
-        return self["customers"]
-
-    @property
-    def products(self) -> ir.Table:
-        """One row per product of the catalogue."""
-        return self["products"]
-
-    @property
-    def events(self) -> ir.Table:
-        """One row per event."""
-        return self["events"]
-
-    @property
-    def orders(self) -> ir.Table:
-        """One row per order."""
-        return self["orders"]
-
-    @property
-    def order_lines(self) -> ir.Table:
-        """One row per product of an order."""
-        return self["order_lines"]
 
     def __getitem__(self, name: str) -> ir.Table:
         table = self._tables[name]

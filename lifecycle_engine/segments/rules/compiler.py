@@ -118,7 +118,7 @@ def _ids(customer_ids: Sequence[int]) -> ir.Table:
     return ibis.memtable(rows)
 
 
-class _TablesOf:
+class _TablesOf(Tables):
     """The tables, of which those with one row per happening hold some customers' rows only."""
 
     def __init__(self, tables: Tables, ids: ir.Table) -> None:
@@ -130,26 +130,6 @@ class _TablesOf:
         if name == "customers":
             return table.semi_join(self._ids, table.id == self._ids.customer_id)
         return table.semi_join(self._ids, "customer_id") if name in _BY_CUSTOMER else table
-
-    @property
-    def customers(self) -> ir.Table:
-        return self["customers"]
-
-    @property
-    def products(self) -> ir.Table:
-        return self["products"]
-
-    @property
-    def events(self) -> ir.Table:
-        return self["events"]
-
-    @property
-    def orders(self) -> ir.Table:
-        return self["orders"]
-
-    @property
-    def order_lines(self) -> ir.Table:
-        return self["order_lines"]
 
     @property
     def as_of(self) -> datetime:
