@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lifecycle_engine.sdk.features import BUYING_HABITS
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
     Amount,
@@ -62,43 +63,7 @@ class ChurnRisk(Scorer):
     Config: ClassVar[type[Config]] = ChurnConfig
     output: ClassVar[Probability | Amount] = Probability()
     outcome_missing: ClassVar[float] = 1.0
-    features: ClassVar[tuple[str, ...]] = (
-        "recency_days",
-        "tenure_days",
-        "orders_total",
-        "orders_7d",
-        "orders_14d",
-        "orders_30d",
-        "orders_60d",
-        "orders_90d",
-        "orders_180d",
-        "revenue_7d",
-        "revenue_30d",
-        "revenue_60d",
-        "revenue_90d",
-        "revenue_180d",
-        "orders_trend",
-        "revenue_trend",
-        "basket_value_mean_90d",
-        "basket_value_max_90d",
-        "basket_value_last",
-        "basket_value_last3_over_mean",
-        "lines_per_order_90d",
-        "discount_share_90d",
-        "coupon_orders_90d",
-        "stores_90d",
-        "active_weeks_12",
-        "gap_days_mean",
-        "gap_days_std",
-        "gap_days_max",
-        "gap_days_last",
-        "recency_over_gap",
-        "recency_over_gap_max",
-        "products_90d",
-        "departments_90d",
-        "campaigns_received_90d",
-        "coupons_redeemed_90d",
-    )
+    features: ClassVar[tuple[str, ...]] = BUYING_HABITS
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
