@@ -215,7 +215,7 @@ def _touched_apply(
         return
     rows = ((customer_id, customer_id in members) for customer_id in set(customer_ids))
     with transaction.atomic():
-        joined, left = _membership_write(segment, "membership_update", rows, tables.as_of, cause)
+        joined, left = _membership_write(segment, rows, tables.as_of, cause)
         size = Greatest(F("size") + joined - left, 0)
         Segment.objects.filter(pk=segment.pk).update(size=size, refreshed_at=Now())
     segment.refresh_from_db(fields=["size"])
@@ -230,7 +230,7 @@ def _refresh(segment_id: int, at: datetime, cause: str) -> tuple[RefreshResult, 
             members = list(_members(segment, tables, None))
         with transaction.atomic():
             rows = ((customer_id, True) for customer_id in members)
-            joined, left = _membership_write(segment, "membership_replace", rows, at, cause)
+            joined, left = _membership_write(segment, rows, at, cause, everybody=True)
             size = segment.memberships.count()
             Segment.objects.filter(pk=segment_id).update(
                 size=size,
@@ -273,12 +273,20 @@ def _references_ready(rule: Rule) -> None:
 
 
 def _membership_write(
-    segment: Segment, statement: str, rows: Iterable[tuple[int, bool]], at: datetime, cause: str
+    segment: Segment,
+    rows: Iterable[tuple[int, bool]],
+    at: datetime,
+    cause: str,
+    *,
+    everybody: bool = False,
 ) -> tuple[int, int]:
-    """Bring the stored membership in line, and return how many joined and left."""
+    """Bring the stored membership in line, and return how many joined and left.
+
+    With ``everybody`` whoever is not in the rows is no member; otherwise they stay as they are.
+    """
     sql_execute("segments", "evaluated_create")
     copy_rows("segment_evaluated", ["customer_id", "member"], rows, ["int8", "bool"])
-    params = {"segment_id": segment.pk, "at": at, "cause": cause}
-    ((joined, left),) = sql_rows("segments", statement, params)
+    params = {"segment_id": segment.pk, "at": at, "cause": cause, "everybody": everybody}
+    ((joined, left),) = sql_rows("segments", "membership_write", params)
     sql_execute("segments", "evaluated_drop")
     return joined, left

@@ -20,6 +20,7 @@ from lifecycle_engine.segments.conditions.comparisons import (
 from lifecycle_engine.segments.conditions.windows import (
     Window,
     among,
+    bounds_check,
     bounds_words,
     times_words,
     window_words,
@@ -63,10 +64,7 @@ class EventCountConfig(EventConfig):
 
     @model_validator(mode="after")
     def _bounded(self) -> "EventCountConfig":
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("at_least or at_most is missing")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError(f"at_least {self.at_least} is more than at_most {self.at_most}")
+        bounds_check(at_least=self.at_least, at_most=self.at_most)
         return self
 
 

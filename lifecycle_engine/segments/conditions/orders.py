@@ -15,6 +15,7 @@ from lifecycle_engine.segments.conditions.windows import (
     Days,
     Window,
     among,
+    bounds_check,
     bounds_words,
     moment,
     times_words,
@@ -33,11 +34,7 @@ class RecencyConfig(Config):
 
     @model_validator(mode="after")
     def _bounded(self) -> "RecencyConfig":
-        low, high = self.at_least_days, self.at_most_days
-        if low is None and high is None:
-            raise ValueError("at_least_days or at_most_days is missing")
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"at_least_days {low} is more than at_most_days {high}")
+        bounds_check(at_least_days=self.at_least_days, at_most_days=self.at_most_days)
         return self
 
 
@@ -78,10 +75,7 @@ class TotalConfig(Window):
 
     @model_validator(mode="after")
     def _bounded(self) -> "TotalConfig":
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("at_least or at_most is missing")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            raise ValueError(f"at_least {self.at_least} is more than at_most {self.at_most}")
+        bounds_check(at_least=self.at_least, at_most=self.at_most)
         return self
 
 

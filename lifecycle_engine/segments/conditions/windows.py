@@ -1,7 +1,7 @@
 """What conditions over happenings share: windows, bounds, and set membership."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import ibis
 import ibis.expr.types as ir
@@ -61,3 +61,16 @@ def bounds_words(at_least: object, at_most: object) -> str:
     if at_least is None:
         return _("at most %(at_most)s") % words
     return _("at least %(at_least)s and at most %(at_most)s") % words
+
+
+def bounds_check(**bounds: Any) -> None:
+    """See that one of two bounds is given, and that the lower one, named first, is not above.
+
+    Raises:
+        ValueError: neither is, or it is; the message names them.
+    """
+    (low_name, low), (high_name, high) = bounds.items()
+    if low is None and high is None:
+        raise ValueError(f"{low_name} or {high_name} is missing")
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"{low_name} {low} is more than {high_name} {high}")

@@ -1,9 +1,14 @@
--- One row: how many joined and left, where segment_evaluated holds all members there are.
+-- One row: how many joined and left. segment_evaluated holds either some customers, each a member or
+-- not, or, with everybody, all members that there are.
 WITH gone AS (
     DELETE FROM segments_membership m
     WHERE m.segment_id = %(segment_id)s
       AND NOT EXISTS (
           SELECT FROM segment_evaluated e WHERE e.customer_id = m.customer_id AND e.member
+      )
+      AND (
+          %(everybody)s
+          OR EXISTS (SELECT FROM segment_evaluated e WHERE e.customer_id = m.customer_id)
       )
     RETURNING m.customer_id
 ), come AS (
