@@ -187,12 +187,7 @@ def coupon_redeem(
         _key_lock(source, idempotency_key)
         answered = _redemption_answered(source, idempotency_key)
         if answered is not None:
-            same = (answered.coupon.code, answered.order_id, answered.order_value)
-            if same != (read_code, order_id, order_value):
-                raise IdempotencyError(
-                    _("The idempotency key %(key)r was used for another request.")
-                    % {"key": idempotency_key}
-                )
+            _same_check(answered, (read_code, order_id, order_value))
             return _result(answered, replayed=True)
         params = {
             "code": read_code,
@@ -223,6 +218,14 @@ def _key_lock(source: str, idempotency_key: str) -> None:
 def _redemption_answered(source: str, idempotency_key: str) -> Redemption | None:
     found = Redemption.objects.select_related("coupon__offer")
     return found.filter(source=source, idempotency_key=idempotency_key).first()
+
+
+def _same_check(answered: Redemption, asked: tuple[str, str, Decimal]) -> None:
+    if (answered.coupon.code, answered.order_id, answered.order_value) != asked:
+        raise IdempotencyError(
+            _("The idempotency key %(key)r was used for another request.")
+            % {"key": answered.idempotency_key}
+        )
 
 
 def _result(redemption: Redemption, *, replayed: bool) -> RedemptionResult:
