@@ -35,7 +35,7 @@ def document_encode(document: Any) -> bytes:
     return encoded
 
 
-def document_read(encoded: bytes | msgspec.Raw) -> Any:
+def document_read(encoded: bytes) -> Any:
     """What a document says, once it is certain that a jsonb takes it as it is.
 
     Reading it is the check: it finds text that is not UTF-8, half characters, numbers beyond a
@@ -48,7 +48,7 @@ def document_read(encoded: bytes | msgspec.Raw) -> Any:
         document = msgspec.json.decode(encoded)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DocumentError("", f"is not JSON text: {error}") from None
-    if b"\\u0000" in bytes(encoded) and (path := _nul_path(document, "")) is not None:
+    if b"\\u0000" in encoded and (path := _nul_path(document, "")) is not None:
         raise DocumentError(path, "holds a NUL character")
     return document
 

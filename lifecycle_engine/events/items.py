@@ -44,8 +44,8 @@ _NOTHING = msgspec.Raw()
 _TRAIT_NAMES = {column: name for name, column in _TRAIT_COLUMNS.items()}
 
 
-#: An item as it comes in: JSON, or what can be written as such.
-Document: TypeAlias = bytes | msgspec.Raw | object
+#: An item as it comes in: bytes are JSON, anything else is what can be written as such.
+Document: TypeAlias = object
 
 
 class ItemError(Exception):
