@@ -77,6 +77,8 @@ def test_the_templates_that_come_along_may_be_saved():
     )
     template_save(key="sms", name="SMS", channel="sms", text=shipped("winback_sms.txt.liquid"))
 
+    assert set(MessageTemplate.objects.values_list("channel", flat=True)) == {"email", "sms"}
+
 
 def test_the_templates_that_come_along_show_everything():
     text = template_render(shipped("winback_email.txt.liquid"), CONTEXT)

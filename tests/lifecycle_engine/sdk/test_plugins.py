@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from lifecycle_engine.sdk.plugins import PluginConfig
+from lifecycle_engine.sdk.plugins import EXTENSION_MODULES, PluginConfig
 
 
 @pytest.fixture
@@ -46,6 +46,8 @@ def test_the_modules_that_exist_are_loaded(make_plugin):
 
 def test_a_plugin_without_extensions_is_fine(make_plugin):
     make_plugin().ready()
+
+    assert not any(loaded(f"dummy_plugin.{module}") for module in EXTENSION_MODULES)
 
 
 @pytest.mark.parametrize(
