@@ -3,7 +3,7 @@
 Intervals are 95 % percentile bootstraps over customers (Efron 1979): both are computed on the same
 resamples, so that what is hard about a customer for both cancels out. A resample is how often each
 customer was drawn, so a metric is computed for a block of resamples at once; scikit-learn's, which
-the tests hold these to, take one at a time and a hundred times as long.
+the tests hold these to, take one at a time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
