@@ -16,8 +16,8 @@ from campaigns.models import Arm, CampaignState, CampaignVersion, Enrolment
 from campaigns.results import ArmResult, CampaignResult, campaign_results
 from campaigns.statistics import Difference
 from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.customers.consents import consents_granted
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.customers.selectors import consents_granted
 from lifecycle_engine.messaging.selectors import suppressed
 from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.sdk.actions import Recipient, actions

@@ -1,4 +1,4 @@
-"""The shapes in which customers and consents come in, and what makes them acceptable."""
+"""The shapes in which customers come in, and what makes them acceptable."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lifecycle_engine.core.documents import DocumentError, document_encode
-from lifecycle_engine.customers.models import Consent, ConsentPurpose, Customer
+from lifecycle_engine.customers.models import Customer
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
@@ -38,19 +38,6 @@ class CustomerRow(Traits):
     external_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentRow:
-    """One entry for the consent ledger."""
-
-    customer_id: int
-    channel: str
-    purpose: str
-    granted: bool
-    source: str
-    recorded_at: datetime
-    text_version: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """Why one row of a batch was refused; the others were taken."""
@@ -70,38 +57,32 @@ class UpsertResult:
     rejected: list[Rejection]
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentResult:
-    """What became of a batch of consents."""
-
-    recorded: int
-    rejected: list[Rejection]
-
-
 #: The columns of Traits that are text.
 TEXT_TRAITS = (
     "email", "phone", "first_name", "last_name", "language", "time_zone", "country",
 )  # fmt: skip
 
 
-def _limits(model: Any, names: tuple[str, ...]) -> dict[str, int]:
+def text_limits(model: Any, names: tuple[str, ...]) -> dict[str, int]:
+    """How many characters each of the model's fields takes."""
     return {name: model._meta.get_field(name).max_length for name in names}  # noqa: SLF001
 
 
-_TRAIT_LIMITS = _limits(Customer, TEXT_TRAITS)
-_EXTERNAL_ID_LIMIT = _limits(Customer, ("external_id",))["external_id"]
-_CONSENT_LIMITS = _limits(Consent, ("channel", "source", "text_version"))
+_TRAIT_LIMITS = text_limits(Customer, TEXT_TRAITS)
+_EXTERNAL_ID_LIMIT = text_limits(Customer, ("external_id",))["external_id"]
 
 
 def text_problem(value: object, limit: int) -> str | None:
     """Why the value can't be stored as text of that length, or None when it can."""
     if not isinstance(value, str):
-        return f"wants text, got {_shown(value)}"
+        return f"wants text, got {value_shown(value)}"
     if len(value) > limit:
-        return f"has {len(value)} characters, the limit is {limit}: {_shown(value)}"
+        return f"has {len(value)} characters, the limit is {limit}: {value_shown(value)}"
     if "\0" in value:
-        return f"holds a NUL character: {_shown(value)}"
-    return None if value.isascii() or _encodable(value) else f"is not valid text: {_shown(value)}"
+        return f"holds a NUL character: {value_shown(value)}"
+    return (
+        None if value.isascii() or _encodable(value) else f"is not valid text: {value_shown(value)}"
+    )
 
 
 def traits_problem(traits: Traits) -> tuple[str, str] | None:
@@ -111,18 +92,18 @@ def traits_problem(traits: Traits) -> tuple[str, str] | None:
         if value is not None and (problem := text_problem(value, _TRAIT_LIMITS[name])):
             return name, problem
     if traits.email and not _EMAIL.fullmatch(traits.email):
-        return "email", f"is not an e-mail address: {_shown(traits.email)}"
+        return "email", f"is not an e-mail address: {value_shown(traits.email)}"
     if traits.country and not _COUNTRY.fullmatch(traits.country):
-        return "country", f"wants two letters, got {_shown(traits.country)}"
+        return "country", f"wants two letters, got {value_shown(traits.country)}"
     if traits.created_at is not None and traits.created_at.tzinfo is None:
-        return "created_at", f"wants a time with a zone, got {_shown(traits.created_at)}"
+        return "created_at", f"wants a time with a zone, got {value_shown(traits.created_at)}"
     return None
 
 
 def document_problem(name: str, document: Any) -> tuple[str, str] | None:
     """Where in the named field, and why, the document can't be stored, or None when it can."""
     if not isinstance(document, Mapping):
-        return name, f"wants an object, got {_shown(document)}"
+        return name, f"wants an object, got {value_shown(document)}"
     try:
         document_encode(document)
     except DocumentError as error:
@@ -139,18 +120,6 @@ def customer_row_problem(row: CustomerRow) -> tuple[str, str] | None:
     return traits_problem(row) or document_problem("attributes", row.attributes)
 
 
-def consent_row_problem(row: ConsentRow) -> tuple[str, str] | None:
-    """The first field that is wrong and why, or None."""
-    for name, limit in _CONSENT_LIMITS.items():
-        if problem := text_problem(getattr(row, name), limit):
-            return name, problem
-    if row.purpose not in ConsentPurpose.values:
-        return "purpose", f"wants one of {', '.join(ConsentPurpose.values)}, got {row.purpose!r}"
-    if row.recorded_at.tzinfo is None:
-        return "recorded_at", f"wants a time with a zone, got {_shown(row.recorded_at)}"
-    return None
-
-
 def _encodable(value: str) -> bool:
     try:
         value.encode()
@@ -159,7 +128,8 @@ def _encodable(value: str) -> bool:
     return True
 
 
-def _shown(value: object) -> str:
+def value_shown(value: object) -> str:
+    """The start of a value as plain characters, for an error message."""
     # ascii(), since the value may be what no answer can carry, such as half a surrogate pair.
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""Writing customers, their identifiers and their consents, many at a time."""
+"""Writing customers and their identifiers, many at a time."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,20 +12,14 @@ from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.models import IdentifierKind
 from lifecycle_engine.customers.rows import (
     TEXT_TRAITS,
-    ConsentResult,
-    ConsentRow,
     CustomerRow,
     Rejection,
     Traits,
     UpsertResult,
-    consent_row_problem,
     customer_row_problem,
 )
 
 _STAGED = ("customer_id", "external_id", *TEXT_TRAITS, "attributes", "created_at")
-_CONSENT_STAGED = (
-    "customer_id", "channel", "purpose", "granted", "source", "text_version", "recorded_at",
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,28 +150,3 @@ def _stage(rows: Iterable[tuple[int | None, str | None, Traits]]) -> None:
             for customer_id, external_id, traits in rows
         ),
     )
-
-
-def consents_record(*, rows: Sequence[ConsentRow]) -> ConsentResult:
-    """Add entries to the consent ledger; an entry that is there already is not added twice.
-
-    A wrong row, or one that names a customer who doesn't exist, is refused and named; the others
-    are written.
-    """
-    rejected, good = [], []
-    for index, row in enumerate(rows):
-        if problem := consent_row_problem(row):
-            rejected.append(Rejection(index, str(row.customer_id), *problem))
-        else:
-            good.append((index, *(getattr(row, name) for name in _CONSENT_STAGED)))
-    if not good:
-        return ConsentResult(recorded=0, rejected=rejected)
-    with transaction.atomic():
-        sql_execute("customers", "consents_stage")
-        copy_rows("consents_staged", ("position", *_CONSENT_STAGED), good)
-        rejected += [
-            Rejection(index, str(customer_id), "customer_id", f"names nobody: {customer_id}")
-            for index, customer_id in sql_rows("customers", "consents_refuse_unknown")
-        ]
-        recorded = sql_execute("customers", "consents_insert_staged")
-    return ConsentResult(recorded=recorded, rejected=sorted(rejected, key=lambda r: r.index))

@@ -31,8 +31,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lifecycle_engine.core.sql import sql_execute, sql_rows
+from lifecycle_engine.customers.consents import consents_granted
 from lifecycle_engine.customers.models import ConsentPurpose
-from lifecycle_engine.customers.selectors import consents_granted
 from lifecycle_engine.events.rows import EngineEvent
 from lifecycle_engine.events.services import events_record
 from lifecycle_engine.messaging.addresses import address_hash

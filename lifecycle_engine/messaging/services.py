@@ -12,9 +12,8 @@ from django.db import transaction
 
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.customers.consents import ConsentRow, consents_record
 from lifecycle_engine.customers.models import ConsentPurpose
-from lifecycle_engine.customers.rows import ConsentRow
-from lifecycle_engine.customers.services import consents_record
 from lifecycle_engine.messaging.addresses import address_hash
 from lifecycle_engine.messaging.delivery import Recovery, outbox_deliver, outbox_recover
 from lifecycle_engine.messaging.models import Message, MessageTemplate, Suppression

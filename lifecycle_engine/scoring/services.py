@@ -17,7 +17,7 @@ from django.db.models import Max
 import lifecycle_engine
 from lifecycle_engine.core.jobs import JobHandle, job_run
 from lifecycle_engine.core.locks import advisory_lock
-from lifecycle_engine.customers.selectors import profiling_objectors
+from lifecycle_engine.customers.consents import profiling_objectors
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.artefacts import artefact_save
 from lifecycle_engine.scoring.errors import ScorerBusyError, ScorerOffError, TrainingDataError

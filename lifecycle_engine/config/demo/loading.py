@@ -15,9 +15,8 @@ from lifecycle_engine.config.demo import SOURCE
 from lifecycle_engine.config.demo.dataset import Dataset
 from lifecycle_engine.config.demo.progress import Bar
 from lifecycle_engine.core.jobs import enqueue
+from lifecycle_engine.customers.consents import ConsentRow, consents_record
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.customers.rows import ConsentRow
-from lifecycle_engine.customers.services import consents_record
 from lifecycle_engine.events.items import Document
 from lifecycle_engine.events.rows import ProductRow
 from lifecycle_engine.events.services import events_ingest, products_upsert

@@ -2,7 +2,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from lifecycle_engine.customers.selectors import consents_granted
+from lifecycle_engine.customers.consents import consents_granted
 from lifecycle_engine.messaging.addresses import address_hash
 from lifecycle_engine.messaging.models import Suppression
 from lifecycle_engine.messaging.selectors import suppressed
