@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 ROOT = Path(__file__).resolve().parents[2]
+
+#: Their values are shown nowhere.
+_SECRETS = {"SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY"}
 
 
 class EnvironmentVariableError(Exception):
@@ -25,6 +29,15 @@ def _scheme_in(*schemes: str) -> AfterValidator:
         return url
 
     return AfterValidator(check)
+
+
+def _fernet_keys(keys: str) -> str:
+    for number, key in enumerate(keys.split(",") if keys else [], start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError(f"key {number} is no Fernet key: 32 bytes in base64") from None
+    return keys
 
 
 class Environment(BaseModel):
@@ -51,6 +64,11 @@ class Environment(BaseModel):
     # Longer than a provider may take to answer: a lease that runs out early makes "unknown".
     outbox_lease_seconds: int = Field(default=120, ge=1, alias="OUTBOX_LEASE_SECONDS")
     secret_key: str = Field(default="", alias="SECRET_KEY")
+    # Fernet keys, the newest first, with commas between.
+    encryption_keys: Annotated[str, AfterValidator(_fernet_keys)] = Field(
+        default="", alias="ENCRYPTION_KEYS"
+    )
+    hash_key: str = Field(default="", alias="HASH_KEY")
     debug: bool = Field(default=False, alias="DEBUG")
     # Whatever stands before what they wrote in X-Forwarded-For is the client's invention.
     trusted_proxies: int = Field(default=0, ge=0, alias="TRUSTED_PROXIES")
@@ -90,6 +108,7 @@ def environment_read(variables: Mapping[str, str] | None = None) -> Environment:
         first = error.errors()[0]
         name = str(first["loc"][0])
         message = first["msg"].removeprefix("Value error, ")
+        value = "" if name in _SECRETS else f"={given.get(name, '')!r}"
         raise EnvironmentVariableError(
-            f"Environment variable {name}={given.get(name, '')!r} is wrong: {message}"
+            f"Environment variable {name}{value} is wrong: {message}"
         ) from None

@@ -61,6 +61,11 @@ def _database(url: str) -> dict[str, Any]:
 
 
 SECRET_KEY = _secret_key(VAR)
+# Personal data is encrypted with the first; every one decrypts, and so does one from SECRET_KEY.
+ENCRYPTION_KEYS = [key for key in ENVIRONMENT.encryption_keys.split(",") if key]
+# Addresses are looked up by their hash with this key. It can't be changed: nothing would be found,
+# and suppressed addresses would be written to again.
+HASH_KEY = ENVIRONMENT.hash_key or SECRET_KEY
 TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",")]
 DATABASES = {"default": _database(DATABASE_URL)}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
 from django.utils.formats import date_format
@@ -12,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.dataclasses import SearchResult
 
-from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.selectors import customers_search
 
 PALETTE_LIMIT = 10
 _PALETTE_SHORTEST = 2
@@ -105,14 +104,13 @@ def environment_badge(request: HttpRequest) -> tuple[str, str] | None:
 
 
 def palette_search(request: HttpRequest, term: str) -> list[SearchResult]:
-    """The first few customers whose number, e-mail or last name begins with the words typed."""
+    """The first few customers whose number or last name begins with the words typed.
+
+    Or whose e-mail address or telephone number they are.
+    """
     if len(term) < _PALETTE_SHORTEST or not _may_view(request, "customers.customer"):
         return []
-    found = Customer.objects.filter(
-        Q(external_id__istartswith=term)
-        | Q(email__istartswith=term)
-        | Q(last_name__istartswith=term)
-    ).order_by()[:PALETTE_LIMIT]
+    found = customers_search(term=term).order_by()[:PALETTE_LIMIT]
     return [
         SearchResult(
             title=str(customer),

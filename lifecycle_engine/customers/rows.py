@@ -1,12 +1,13 @@
 """The shapes in which customers come in, and what makes them acceptable."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from lifecycle_engine.core.documents import DocumentError, document_encode
+from lifecycle_engine.customers.contacts import email_hash, phone_hash
 from lifecycle_engine.customers.models import Customer
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -61,6 +62,10 @@ class UpsertResult:
 TEXT_TRAITS = (
     "email", "phone", "first_name", "last_name", "language", "time_zone", "country",
 )  # fmt: skip
+
+#: Those of them that are encrypted, with what gives the hash that they are looked up by. The
+#: hashes stand beside them in columns of the same name with ``_hash``, in this order.
+ENCRYPTED_TRAITS: Mapping[str, Callable[[str], str]] = {"email": email_hash, "phone": phone_hash}
 
 
 def text_limits(model: Any, names: tuple[str, ...]) -> dict[str, int]:

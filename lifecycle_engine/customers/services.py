@@ -1,16 +1,18 @@
 """Writing customers and their identifiers, many at a time."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from django.db import transaction
 
 from lifecycle_engine.core.bulk import copy_rows
+from lifecycle_engine.core.encryption import encrypt
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.models import IdentifierKind
 from lifecycle_engine.customers.rows import (
+    ENCRYPTED_TRAITS,
     TEXT_TRAITS,
     CustomerRow,
     Rejection,
@@ -19,7 +21,10 @@ from lifecycle_engine.customers.rows import (
     customer_row_problem,
 )
 
-_STAGED = ("customer_id", "external_id", *TEXT_TRAITS, "attributes", "created_at")
+_STAGED = (
+    "customer_id", "external_id", *TEXT_TRAITS, "email_hash", "phone_hash", "attributes",
+    "created_at",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -143,10 +148,20 @@ def _stage(rows: Iterable[tuple[int | None, str | None, Traits]]) -> None:
             (
                 customer_id,
                 external_id,
-                *(getattr(traits, name) for name in TEXT_TRAITS),
+                *_texts_staged(traits),
                 msgspec.json.encode(traits.attributes).decode(),
                 traits.created_at,
             )
             for customer_id, external_id, traits in rows
         ),
     )
+
+
+def _texts_staged(traits: Traits) -> Iterator[str | None]:
+    """The texts as they are stored, and the hashes of those that are encrypted."""
+    for name in TEXT_TRAITS:
+        value = getattr(traits, name)
+        yield encrypt(value) if value is not None and name in ENCRYPTED_TRAITS else value
+    for name, hashed in ENCRYPTED_TRAITS.items():
+        value = getattr(traits, name)
+        yield None if value is None else hashed(value)

@@ -14,7 +14,12 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from lifecycle_engine.core.documents import DocumentError, document_encode, document_read
-from lifecycle_engine.customers.rows import Traits, text_problem, traits_problem
+from lifecycle_engine.customers.rows import (
+    ENCRYPTED_TRAITS,
+    Traits,
+    text_problem,
+    traits_problem,
+)
 from lifecycle_engine.events.promoted import columns_promoted
 
 #: One event may have this many bytes as JSON.
@@ -163,6 +168,10 @@ def _item(given: _Given, received_at: datetime, sending: Sending) -> Item:
     context = _context_read(given)
     where, raw = _said_where(kind, given, context)
     properties, said = _said(where, raw)
+    traits = None
+    if kind == "identify":
+        traits = _traits(said, received_at)
+        properties = _without_contacts(properties, said, traits)
     user_id, anonymous_id = _who(given)
     name, extra = _named(kind, given)
     about = said if where == "properties" else {}
@@ -174,7 +183,7 @@ def _item(given: _Given, received_at: datetime, sending: Sending) -> Item:
         name=name,
         properties=_with(properties, extra),
         occurred_at=_occurred_at(given, received_at, sending),
-        traits=_traits(said, received_at) if kind == "identify" else None,
+        traits=traits,
         **columns_promoted(about, _campaign_name(context) or sending.campaign),
     )
 
@@ -365,6 +374,19 @@ def _traits(said: Mapping[str, Any], received_at: datetime) -> Traits:
     if problem := traits_problem(traits):
         raise ItemError(f"traits.{_TRAIT_NAMES.get(problem[0], problem[0])}", problem[1])
     return traits
+
+
+def _without_contacts(encoded: bytes, said: Mapping[str, Any], traits: Traits) -> bytes:
+    """The traits with hashes instead of what is kept encrypted: the log holds no address."""
+    if not any(_TRAIT_NAMES[column] in said for column in ENCRYPTED_TRAITS):
+        return encoded
+    kept = dict(said)
+    for column, hashed in ENCRYPTED_TRAITS.items():
+        value = getattr(traits, column)
+        if value is not None:
+            del kept[_TRAIT_NAMES[column]]
+            kept[f"{column}_hash"] = hashed(value)
+    return document_encode(kept)
 
 
 def _shown(value: object) -> str:

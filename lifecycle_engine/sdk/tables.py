@@ -23,8 +23,9 @@ class Tables(Protocol):
     The columns:
 
     ``customers``
-        id, external_id, email, phone, first_name, last_name, language, time_zone, country,
-        attributes (JSON text, see :func:`json_text`), created_at
+        id, external_id, email_hash, phone_hash, first_name, last_name, language, time_zone,
+        country, attributes (JSON text, see :func:`json_text`), created_at. The hashes are empty
+        where there is no address or number, and say no more.
     ``products``
         sku, name, brand, department, category, price, available
     ``events``

@@ -8,8 +8,8 @@ CUSTOMERS = pa.schema(
     {
         "id": pa.int64(),
         "external_id": pa.string(),
-        "email": pa.string(),
-        "phone": pa.string(),
+        "email_hash": pa.string(),
+        "phone_hash": pa.string(),
         "first_name": pa.string(),
         "last_name": pa.string(),
         "language": pa.string(),

@@ -2,13 +2,15 @@
 -- customer. Who was inserted by somebody else meanwhile stays on the stage, to be updated.
 WITH fresh AS (
     INSERT INTO customers_customer (
-        external_id, email, phone, first_name, last_name, language, time_zone, country,
-        attributes, created_at
+        external_id, email, email_hash, phone, phone_hash, first_name, last_name, language,
+        time_zone, country, attributes, created_at
     )
     SELECT
         staged.external_id,
         coalesce(staged.email, ''),
+        coalesce(staged.email_hash, ''),
         coalesce(staged.phone, ''),
+        coalesce(staged.phone_hash, ''),
         coalesce(staged.first_name, ''),
         coalesce(staged.last_name, ''),
         coalesce(staged.language, ''),

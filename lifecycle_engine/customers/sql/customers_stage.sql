@@ -4,8 +4,10 @@ DROP TABLE IF EXISTS pg_temp.customers_staged;
 CREATE TEMPORARY TABLE customers_staged (
     customer_id bigint,
     external_id varchar(200),
-    email varchar(254),
-    phone varchar(32),
+    email text,
+    email_hash varchar(64),
+    phone text,
+    phone_hash varchar(64),
     first_name varchar(100),
     last_name varchar(100),
     language varchar(12),

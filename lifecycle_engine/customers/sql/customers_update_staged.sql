@@ -10,7 +10,9 @@ WITH locked AS MATERIALIZED (
 )
 UPDATE customers_customer AS known SET
     email = coalesce(staged.email, known.email),
+    email_hash = coalesce(staged.email_hash, known.email_hash),
     phone = coalesce(staged.phone, known.phone),
+    phone_hash = coalesce(staged.phone_hash, known.phone_hash),
     first_name = coalesce(staged.first_name, known.first_name),
     last_name = coalesce(staged.last_name, known.last_name),
     language = coalesce(staged.language, known.language),

@@ -21,9 +21,10 @@ entered AS (
     RETURNING value
 )
 INSERT INTO customers_customer (
-    id, email, phone, first_name, last_name, language, time_zone, country, attributes
+    id, email, email_hash, phone, phone_hash, first_name, last_name, language, time_zone, country,
+    attributes
 )
-SELECT wanted.customer_id, '', '', '', '', '', '', '', '{}'
+SELECT wanted.customer_id, '', '', '', '', '', '', '', '', '', '{}'
 FROM wanted
 JOIN entered USING (value)
 WHERE wanted.is_new;

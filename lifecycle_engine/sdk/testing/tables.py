@@ -19,9 +19,9 @@ _TEXT, _WHOLE, _NUMBER, _YES_NO = pa.string(), pa.int64(), pa.float64(), pa.bool
 
 _SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
     "customers": {
-        "id": _WHOLE, "external_id": _TEXT, "email": _TEXT, "phone": _TEXT, "first_name": _TEXT,
-        "last_name": _TEXT, "language": _TEXT, "time_zone": _TEXT, "country": _TEXT,
-        "attributes": _TEXT, "created_at": _MOMENT,
+        "id": _WHOLE, "external_id": _TEXT, "email_hash": _TEXT, "phone_hash": _TEXT,
+        "first_name": _TEXT, "last_name": _TEXT, "language": _TEXT, "time_zone": _TEXT,
+        "country": _TEXT, "attributes": _TEXT, "created_at": _MOMENT,
     },
     "products": {
         "sku": _TEXT, "name": _TEXT, "brand": _TEXT, "department": _TEXT, "category": _TEXT,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field, field_validator, model_validator
 
+from lifecycle_engine.customers.rows import ENCRYPTED_TRAITS
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.tables import Tables, json_text
@@ -33,6 +34,8 @@ TEXT_FIELDS = (
     "phone",
     "time_zone",
 )
+#: Those of them that are encrypted, and compared by a keyed hash.
+HASHED_FIELDS = ENCRYPTED_TRAITS
 #: Columns of the customer that hold a moment.
 TIME_FIELDS = ("created_at",)
 
@@ -94,10 +97,19 @@ class Attribute(Condition[AttributeConfig]):
         config = self.config
         if config.field in TIME_FIELDS:
             return self._moment_compared(customers[config.field])
+        if config.field in HASHED_FIELDS:
+            return comparison(customers[f"{config.field}_hash"], config.operator, self._hashed())
         if config.field in TEXT_FIELDS:
             return comparison(customers[config.field], config.operator, config.value)
         name = config.field.removeprefix("attributes.")
         return comparison(json_text(customers.attributes, name), config.operator, config.value)
+
+    def _hashed(self) -> Value:
+        """The value as the hash or hashes that the column holds."""
+        hashed, value = HASHED_FIELDS[self.config.field], self.config.value
+        if isinstance(value, list):
+            return [hashed(str(one)) for one in value]
+        return None if value is None else hashed(str(value))
 
     def _moment_compared(self, column: ir.TimestampColumn) -> ir.BooleanValue:
         if self.config.operator == "missing":

@@ -22,6 +22,13 @@ def test_empty_environment_means_embedded_services():
     ]
 
 
+def test_a_wrong_key_is_named_and_not_shown():
+    with pytest.raises(EnvironmentVariableError, match=r"ENCRYPTION_KEYS is wrong.*key 2") as error:
+        environment_read({"ENCRYPTION_KEYS": f"{'A' * 43}=,hush"})
+
+    assert "hush" not in str(error.value)
+
+
 def test_empty_value_means_unset():
     assert environment_read({"DATABASE_URL": "", "ENGINE_NOW": ""}) == environment_read({})
 

@@ -10,6 +10,7 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lifecycle_engine.customers.contacts import email_hash
 from lifecycle_engine.customers.models import Customer, Identifier
 from lifecycle_engine.events.items import ITEM_LIMIT, ItemError, item_read
 from lifecycle_engine.events.models import Event, EventReceipt
@@ -282,6 +283,8 @@ def test_identify_writes_columns_and_attributes():
     customer = Customer.objects.get()
     assert result.accepted == 2
     assert customer.email == "new@example.com"
+    hashes = [event.properties.get("email_hash") for event in Event.objects.order_by("message_id")]
+    assert hashes == [email_hash("old@example.com"), email_hash("new@example.com"), None]
     assert (customer.first_name, customer.phone, customer.country) == ("", "+15550100", "DE")
     assert customer.attributes == {"size": "L"}
     assert set(Event.objects.values_list("name", flat=True)) == {"Customer Identified"}

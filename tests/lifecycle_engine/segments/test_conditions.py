@@ -2,6 +2,7 @@
 
 import pytest
 
+from lifecycle_engine.customers.contacts import email_hash
 from lifecycle_engine.sdk.conditions import conditions
 from lifecycle_engine.sdk.testing.conditions import check_condition
 from tests.factories.segments import (
@@ -18,8 +19,18 @@ def _tables(engine):
     return MemoryTables(
         engine,
         customers=[
-            customer_row(1, country="DE", attributes={"age": 40, "vip": True, "city.zip": "1"}),
-            customer_row(2, country="FR", attributes={"age": "17", "tier": "gold"}),
+            customer_row(
+                1,
+                country="DE",
+                email_hash=email_hash("ada@example.com"),
+                attributes={"age": 40, "vip": True, "city.zip": "1"},
+            ),
+            customer_row(
+                2,
+                country="FR",
+                email_hash=email_hash("Eve@example.com"),
+                attributes={"age": "17", "tier": "gold"},
+            ),
             customer_row(3, country="", created_at=ago(3), attributes={"age": None}),
         ],
         events=[
@@ -75,6 +86,10 @@ def _attribute(field, operator, value=None):
         (*_attribute("country", "is_not", "DE"), [2]),
         (*_attribute("country", "one_of", ["DE", "FR"]), [1, 2]),
         (*_attribute("country", "missing"), [3]),
+        (*_attribute("email", "is", "Ada@example.com"), [1]),
+        (*_attribute("email", "is_not", "ada@example.com"), [2]),
+        (*_attribute("email", "one_of", ["ada@example.com", "eve@example.com"]), [1, 2]),
+        (*_attribute("email", "missing"), [3]),
         (*_attribute("created_at", "at_least", "2017-11-28T01:00:00+01:00"), [3]),
         (*_attribute("created_at", "at_most", "2017-11-27"), [1, 2]),
         (*_attribute("attributes.age", "at_least", 17), [1, 2]),
