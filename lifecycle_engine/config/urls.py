@@ -6,6 +6,7 @@ from django.urls import include, path
 from lifecycle_engine.config.health import healthz, readyz
 from lifecycle_engine.config.schema import SchemaView
 from lifecycle_engine.console.delivered import delivered, delivered_email
+from lifecycle_engine.customers.consent_api import ConsentsView
 from lifecycle_engine.events.tracking import KINDS, project_settings, track
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("readyz", readyz),
     path("api/v1/schema/", SchemaView.as_view(), name="schema"),
     path("api/v1/customers/", include("lifecycle_engine.customers.urls")),
+    path("api/v1/consents/", ConsentsView.as_view(), name="consents"),
     path("api/v1/", include("lifecycle_engine.events.urls")),
     *(path(f"v1/{call}", track, {"call": call}) for call in KINDS),
     path("v1/projects/<str:write_key>/settings", project_settings),

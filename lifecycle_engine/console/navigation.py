@@ -25,6 +25,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
             (_("Segments"), "groups", "segments.segment"),
             (_("Stages"), "stairs", "segments.customerstage"),
             (_("Consents"), "verified_user", "customers.consent"),
+            (_("Consent texts"), "contract", "customers.consenttext"),
         ),
     ),
     (

@@ -19,6 +19,7 @@ class Scope(models.TextChoices):
 
     CUSTOMERS_READ = "customers:read", _("Read customers")
     CUSTOMERS_WRITE = "customers:write", _("Write customers")
+    CONSENTS_WRITE = "consents:write", _("Write consents")
     EVENTS_WRITE = "events:write", _("Send events")
     PRODUCTS_WRITE = "products:write", _("Write products")
     SEGMENTS_READ = "segments:read", _("Read segments")

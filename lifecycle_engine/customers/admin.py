@@ -1,4 +1,4 @@
-"""Customers, identifiers and consents in the admin."""
+"""Customers and identifiers in the admin."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -6,7 +6,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
-from lifecycle_engine.customers.models import Consent, Customer, Identifier
+from lifecycle_engine.customers import consent_admin  # noqa: F401 - registers its pages
+from lifecycle_engine.customers.models import Customer, Identifier
 from lifecycle_engine.customers.selectors import customers_search
 
 
@@ -60,15 +61,4 @@ class IdentifierAdmin(RecordAdmin):
     list_filter = ["kind"]
     list_select_related = ["customer"]
     search_fields = ["=value"]
-    ordering = ["-id"]
-
-
-@admin.register(Consent)
-class ConsentAdmin(RecordAdmin):
-    """The consent ledger."""
-
-    list_display = ["customer", "purpose", "channel", "granted", "source", "recorded_at"]
-    list_filter = ["purpose", "granted"]
-    list_select_related = ["customer"]
-    search_fields = ["=customer__external_id"]
     ordering = ["-id"]

@@ -1,5 +1,7 @@
 """App registration."""
 
+import importlib
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -10,3 +12,7 @@ class CustomersConfig(AppConfig):
     name = "lifecycle_engine.customers"
     label = "customers"
     verbose_name = _("Customers")
+
+    def ready(self) -> None:
+        """Register the profile sections."""
+        importlib.import_module(f"{self.name}.consent_profile")

@@ -1,6 +1,7 @@
 """Customers, the identifiers they are known by, and what they consented to."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from django.core.validators import EmailValidator
@@ -124,10 +125,75 @@ class ConsentPurpose(models.TextChoices):
 
     MARKETING = "marketing", _("Marketing")
     PROFILING = "profiling", _("Profiling")
+    SHARING = "sharing", _("Sharing with others")
+
+
+#: What may stand as a purpose: one of the above, or sharing with one partner, ``sharing:acme``.
+PURPOSE_PATTERN = r"^(marketing|profiling|sharing(:[a-z0-9][a-z0-9._-]{0,59})?)$"
+
+
+def purpose_words(purpose: str) -> str:
+    """A purpose in words, such as "Sharing with others: acme"."""
+    kind, _colon, partner = purpose.partition(":")
+    known = kind in ConsentPurpose.values
+    label = str(ConsentPurpose(kind).label) if known else kind
+    return f"{label}: {partner}" if partner else label
+
+
+class ConsentText(models.Model):
+    """A wording that customers agree to, in one language.
+
+    Entries of the ledger point here by the digest of the wording. The database checks the digest
+    against the text and keeps what an entry points to: a wording that somebody has agreed to can
+    be neither changed nor deleted, by whatever way.
+    """
+
+    purpose = models.CharField(
+        _("purpose"), max_length=70, help_text=_("marketing, profiling, sharing or sharing:partner")
+    )
+    channel = models.CharField(
+        _("channel"), max_length=20, blank=True, help_text=_("Empty: for every channel.")
+    )
+    version = models.CharField(_("version"), max_length=40)
+    language = models.CharField(_("language"), max_length=12, help_text=_("Such as en or zh-hans."))
+    text = models.TextField(_("text"), max_length=10_000)
+    digest = models.CharField(_("digest"), max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("consent text")
+        verbose_name_plural = _("consent texts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["purpose", "channel", "version", "language"], name="consent_text_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(purpose__regex=PURPOSE_PATTERN), name="consent_text_purpose"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    digest=models.Func(
+                        *("purpose", "channel", "version", "language", "text"),
+                        # Sorted, as a migration writes them: else each makes another one.
+                        arg_joiner=" || chr(31) || ",
+                        template="encode(sha256(convert_to(%(expressions)s, 'UTF8')), 'hex')",
+                        output_field=models.CharField(),
+                    )
+                ),
+                name="consent_text_digest",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.purpose, self.channel, self.version, self.language)))
 
 
 class Consent(models.Model):
-    """One entry of the consent ledger. Entries are added, never changed; the newest counts."""
+    """One entry of the consent ledger. Entries are added, never changed; the newest counts.
+
+    The database refuses every change of an entry but that of the customer whose it is, which a
+    merge may need (``sql/consent_ledger_protect.sql``).
+    """
 
     customer = models.ForeignKey(
         Customer, models.CASCADE, related_name="consents", verbose_name=_("customer")
@@ -138,21 +204,51 @@ class Consent(models.Model):
         blank=True,
         help_text=_("Empty for a purpose that has no channel."),
     )
-    purpose = models.CharField(_("purpose"), max_length=20, choices=ConsentPurpose.choices)
+    purpose = models.CharField(_("purpose"), max_length=70)
     granted = models.BooleanField(_("granted"))
-    source = models.CharField(_("source"), max_length=100)
+    source = models.CharField(_("source"), max_length=200)
     text_version = models.CharField(_("text version"), max_length=40, blank=True)
+    wording = models.ForeignKey(
+        ConsentText,
+        models.PROTECT,
+        to_field="digest",
+        null=True,
+        blank=True,
+        related_name="entries",
+        verbose_name=_("wording"),
+    )
+    ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=400, blank=True)
     recorded_at = models.DateTimeField(_("recorded"), db_default=Now())
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    written_at = models.DateTimeField(_("written"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
         constraints = [
             models.UniqueConstraint(
-                fields=["customer", "channel", "purpose", "recorded_at"],
+                # A yes and a no of the same moment are two entries, of which the no counts.
+                fields=["customer", "channel", "purpose", "recorded_at", "granted"],
                 name="consent_entry_unique",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(purpose__regex=PURPOSE_PATTERN), name="consent_purpose"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True)
+                | Q(granted=True, expires_at__gt=models.F("recorded_at")),
+                name="consent_expiry_of_a_grant",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.purpose}: {self.granted}".strip()
+
+    def get_purpose_display(self) -> str:
+        """The purpose in words."""
+        return purpose_words(self.purpose)
+
+    def stands(self, *, at: datetime) -> bool:
+        """Whether the entry, if it is the newest, grants at that time."""
+        return self.granted and (self.expires_at is None or self.expires_at > at)

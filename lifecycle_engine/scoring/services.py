@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from time import perf_counter
 from typing import Any
 
@@ -42,9 +42,6 @@ from lifecycle_engine.sdk.scorers import BaseScorer, RankingScorer, Scorer
 #: Customers per call of ``predict`` or ``recommend``: bounds memory and paces the progress.
 BATCH = 20_000
 
-# An objection counts from the moment it is known, also for runs that look back.
-_ALWAYS = datetime.max.replace(tzinfo=UTC)
-
 
 def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersion:
     """Train a scorer on everything before ``as_of`` and keep it as a new model version.
@@ -68,7 +65,8 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
         raise TrainingDataError(f"Scorer {scorer_key} can't learn from {as_of}: it is {at}")
     with _only_run(scorer_key):
         scorer = scorer_build(scorer_key=scorer_key)
-        excluded = profiling_objectors(at=_ALWAYS)
+        # An objection counts from the moment it is known, also for runs that look back.
+        excluded = profiling_objectors(at=None)
         manifest = _manifest(scorer, as_of, excluded)
         digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
         existing = ModelVersion.objects.filter(scorer_key=scorer_key, fingerprint=digest).first()
@@ -93,7 +91,7 @@ def scorer_run(*, scorer_key: str, as_of: datetime) -> Published:
     with _only_run(scorer_key), job_run("scoring.run", subject=scorer_key) as job:
         version = model_champion(scorer_key=scorer_key)
         scorer = scorer_restored(version=version)
-        excluded = profiling_objectors(at=_ALWAYS)
+        excluded = profiling_objectors(at=None)
         live = scorer_mode(scorer_key=scorer_key) is ScorerMode.LIVE
         if isinstance(scorer, Scorer):
             values = _predicted(scorer, as_of, excluded, job)

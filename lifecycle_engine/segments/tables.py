@@ -16,6 +16,7 @@ CONSENTS = pa.schema(
         "purpose": pa.string(),
         "granted": pa.bool_(),
         "recorded_at": _TIME,
+        "expires_at": _TIME,
     }
 )
 

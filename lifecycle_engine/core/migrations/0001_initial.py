@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
                 ('prefix', models.CharField(editable=False, max_length=12, unique=True, verbose_name='prefix')),
                 ('digest', models.CharField(editable=False, max_length=64, verbose_name='digest')),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('customers:read', 'Read customers'), ('customers:write', 'Write customers'), ('events:write', 'Send events'), ('products:write', 'Write products'), ('segments:read', 'Read segments'), ('coupons:redeem', 'Redeem coupons')], max_length=40), size=None, verbose_name='scopes')),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('customers:read', 'Read customers'), ('customers:write', 'Write customers'), ('consents:write', 'Write consents'), ('events:write', 'Send events'), ('products:write', 'Write products'), ('segments:read', 'Read segments'), ('coupons:redeem', 'Redeem coupons')], max_length=40), size=None, verbose_name='scopes')),
                 ('rate_limit', models.PositiveIntegerField(blank=True, default=6000, help_text='The same number may come at once. Leave it empty for no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(600000)], verbose_name='requests a minute')),
                 ('allowed_networks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=43), default=list, size=None, verbose_name='allowed addresses')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import Field, StrictStr, model_validator
 
-from lifecycle_engine.customers.models import ConsentPurpose
+from lifecycle_engine.customers.models import PURPOSE_PATTERN, ConsentPurpose, purpose_words
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.tables import Tables
@@ -81,7 +81,11 @@ class ConsentConfig(Config):
     channel: Annotated[StrictStr, Field(max_length=20)] = Field(
         default="", title="Channel", description="Empty for a purpose that has no channel."
     )
-    purpose: ConsentPurpose = Field(default=ConsentPurpose.MARKETING, title="Purpose")
+    purpose: Annotated[StrictStr, Field(pattern=PURPOSE_PATTERN)] = Field(
+        default=ConsentPurpose.MARKETING.value,
+        title="Purpose",
+        description="marketing, profiling, sharing, or sharing:partner for one partner.",
+    )
 
 
 @conditions.register
@@ -93,21 +97,33 @@ class ConsentGranted(Condition[ConsentConfig]):
     Config = ConsentConfig
 
     def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
-        """Take the newest entry up to ``as_of``; who has none has not consented."""
+        """Take the newest entry up to ``as_of``, and only a grant that has not expired.
+
+        Who has none has not consented. Of a yes and a no of the same moment the no counts.
+        """
         ledger = tables["consents"]
+        now = ibis.literal(tables.as_of, type="timestamp('UTC', 6)")
         entries = ledger.filter(
             ledger.channel == self.config.channel,
-            ledger.purpose == self.config.purpose.value,
-            ledger.recorded_at <= ibis.literal(tables.as_of, type="timestamp('UTC', 6)"),
+            ledger.purpose == self.config.purpose,
+            ledger.recorded_at <= now,
         )
-        newest = entries.group_by("customer_id").aggregate(
-            granted=entries.granted.argmax(entries.recorded_at)
+        last = entries.group_by("customer_id").aggregate(last=entries.recorded_at.max())
+        newest = (
+            entries.join(last, "customer_id")
+            .filter(lambda both: both.recorded_at == both.last)
+            .group_by("customer_id")
+            .aggregate(
+                stands=lambda both: (
+                    both.granted & (both.expires_at.isnull() | (both.expires_at > now))
+                ).all()
+            )
         )
-        return among(customers, newest.filter(newest.granted).customer_id)
+        return among(customers, newest.filter(newest.stands).customer_id)
 
     def sentence(self) -> str:
         """Such as "has consented to Marketing by email"."""
-        purpose = str(self.config.purpose.label)
+        purpose = purpose_words(self.config.purpose)
         if not self.config.channel:
             return _("has consented to %(purpose)s") % {"purpose": purpose}
         return _("has consented to %(purpose)s by %(channel)s") % {

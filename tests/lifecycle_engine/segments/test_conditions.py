@@ -61,17 +61,22 @@ def _tables(engine):
             _consent(2, granted=True, days=5),
             _consent(2, granted=False, days=-1),
             _consent(3, granted=True, days=5, channel="sms"),
+            _consent(1, granted=True, days=9, purpose="sharing:acme", until=-9),
+            _consent(2, granted=True, days=9, purpose="sharing:acme", until=0),
+            _consent(3, granted=True, days=9, purpose="sharing:acme"),
+            _consent(3, granted=False, days=9, purpose="sharing:acme"),
         ],
     )
 
 
-def _consent(customer_id, *, granted, days, channel="email"):
+def _consent(customer_id, *, granted, days, channel="email", purpose="marketing", until=None):
     return {
         "customer_id": customer_id,
         "channel": channel,
-        "purpose": "marketing",
+        "purpose": purpose,
         "granted": granted,
         "recorded_at": ago(days),
+        "expires_at": None if until is None else ago(until),
     }
 
 
@@ -130,6 +135,7 @@ def _attribute(field, operator, value=None):
         ("stage.is", {"one_of": ["loyal", "won_back"]}, [1]),
         ("consent.granted", {"channel": "email"}, [2]),
         ("consent.granted", {"channel": "sms", "purpose": "marketing"}, [3]),
+        ("consent.granted", {"channel": "email", "purpose": "sharing:acme"}, [1]),
         ("random.bucket", {"salt": "june", "below_percent": 100}, [1, 2, 3]),
     ],
 )

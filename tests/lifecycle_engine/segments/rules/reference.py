@@ -167,7 +167,10 @@ def _consent_granted(leaf, customer, world):
         and (row["channel"], row["purpose"]) == (leaf["channel"], leaf["purpose"])
         and row["recorded_at"] <= NOW
     ]
-    return bool(entries) and max(entries, key=lambda row: row["recorded_at"])["granted"]
+    if not entries:
+        return False
+    newest = max(entries, key=lambda row: (row["recorded_at"], not row["granted"]))
+    return newest["granted"] and (newest["expires_at"] is None or newest["expires_at"] > NOW)
 
 
 def _random_bucket(leaf, customer, world):

@@ -68,14 +68,15 @@ def _world(seed):
                 purpose=["marketing", "profiling"],
                 granted=[True, False],
                 recorded_at=_MOMENTS,
+                expires_at=[None, None, ago(3), ago(-3)],
             )
         ),
     }
 
 
 def _ledger(entries):
-    """The ledger has one entry at a time."""
-    names = ("customer_id", "channel", "purpose", "recorded_at")
+    """The ledger has one yes and one no at a time."""
+    names = ("customer_id", "channel", "purpose", "recorded_at", "granted")
     return list({tuple(entry[name] for name in names): entry for entry in entries}.values())
 
 
