@@ -191,8 +191,8 @@ class ConsentText(models.Model):
 class Consent(models.Model):
     """One entry of the consent ledger. Entries are added, never changed; the newest counts.
 
-    The database refuses every change of an entry but that of the customer whose it is, which a
-    merge may need (``sql/consent_ledger_protect.sql``).
+    The database refuses every change of an entry (``sql/consent_ledger_protect.sql``). Those of
+    merged profiles keep the profile that they came with, and count for the customer.
     """
 
     customer = models.ForeignKey(

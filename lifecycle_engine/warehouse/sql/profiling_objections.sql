@@ -1,10 +1,22 @@
--- One row is one customer whose newest word on profiling, whenever it was said, is no. A yes that
--- has expired is no word.
-SELECT customer_id
-FROM (
-    SELECT DISTINCT ON (customer_id) customer_id, granted
-    FROM customers_consent
-    WHERE purpose = 'profiling' AND (expires_at IS NULL OR expires_at > NOW())
-    ORDER BY customer_id, recorded_at DESC, granted, id DESC
-) AS newest
-WHERE NOT granted
+-- One row is one profile of a customer whose newest word on profiling, whenever it was said, is no. A
+-- yes that has expired is no word.
+WITH newest AS (
+    SELECT DISTINCT ON (root_id) root_id, granted
+    FROM (
+        SELECT
+            COALESCE(profile.merged_into_id, profile.id) AS root_id,
+            entry.granted,
+            entry.recorded_at
+        FROM customers_consent AS entry
+        INNER JOIN customers_customer AS profile ON profile.id = entry.customer_id
+        WHERE entry.purpose = 'profiling' AND (entry.expires_at IS NULL OR entry.expires_at > NOW())
+    ) AS said
+    ORDER BY root_id, recorded_at DESC, granted
+)
+
+SELECT root_id AS customer_id FROM newest WHERE NOT granted
+UNION
+SELECT part.id AS customer_id
+FROM customers_customer AS part
+INNER JOIN newest ON newest.root_id = part.merged_into_id
+WHERE NOT newest.granted

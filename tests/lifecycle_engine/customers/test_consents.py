@@ -240,6 +240,27 @@ def test_a_yes_and_a_no_of_the_same_moment_are_both_kept_and_the_no_counts():
     assert [entry.granted for entry in consents_newest(customer_id=customer.pk, at=AT)] == [False]
 
 
+def test_what_any_profile_of_a_merged_customer_said_counts():
+    # given two profiles that were merged into one, which agreed first
+    one = CustomerFactory()
+    first, second = CustomerFactory.create_batch(2, merged_into=one)
+    ConsentFactory(customer=one, recorded_at=AT)
+    ConsentFactory(customer=first, granted=False, recorded_at=AT + DAY)
+    ConsentFactory(customer=second, recorded_at=AT + 2 * DAY)
+    ConsentFactory(customer=second, channel="", purpose="profiling", granted=False, recorded_at=AT)
+    everybody = {one.pk, first.pk, second.pk}
+
+    def granted(at):
+        return consents_granted(customer_ids=everybody, channel="email", purpose="marketing", at=at)
+
+    assert granted(AT) == everybody
+    assert granted(AT + DAY) == set()
+    assert granted(AT + 2 * DAY) == everybody
+    assert profiling_objectors(at=AT) == everybody
+    (marketing, profiling) = consents_newest(customer_id=one.pk, at=AT + 2 * DAY)
+    assert (marketing.customer_id, profiling.customer_id) == (second.pk, second.pk)
+
+
 def test_sharing_with_one_partner_is_not_sharing_with_another():
     customer = CustomerFactory()
     consents_record(rows=[consent(customer.pk, channel="", purpose="sharing:acme")])
