@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest clean
+.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest bench-import clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench: $(VENV)/dev.stamp ## Measure: each benchmark prints its figure beside a r
 
 bench-ingest: $(VENV)/dev.stamp ## Measure how fast events are taken in
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_ingest.py
+
+bench-import: $(VENV)/dev.stamp ## Measure how fast a file is imported (IMPORT_ROWS=)
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_import.py
 
 clean: ## Remove the virtual environment and all state
 	rm -rf $(VENV) $(VAR)

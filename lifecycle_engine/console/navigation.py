@@ -61,6 +61,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
         (
             (_("Events"), "timeline", "events.event"),
             (_("Products"), "inventory_2", "events.product"),
+            (_("Imports"), "upload_file", "events.import"),
             (_("Rejected events"), "report", "events.rejectedevent"),
             (_("Log readers"), "menu_book", "events.reader"),
             (_("Quarantine"), "gpp_maybe", "events.quarantinedevent"),

@@ -1,4 +1,4 @@
-"""Bulk transfer: rows in by COPY, Arrow tables out by ADBC."""
+"""Bulk transfer: rows and Arrow tables in by COPY, Arrow tables out by ADBC."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 from django.db import connection
 from psycopg import sql
 
@@ -42,6 +43,32 @@ def copy_rows(
             copy.set_types(types)
         for row in rows:
             copy.write_row(row)
+
+
+def copy_arrow(table: str, rows: pa.Table) -> None:
+    """COPY an Arrow table over Django's own connection, inside its transaction.
+
+    Arrow writes all text in quotes and nothing for null, which is how PostgreSQL tells the two
+    apart; no Python object is made per value.
+
+    Args:
+        table: the table's name, often a temporary one.
+        rows: columns named as the table's; their text has to be what PostgreSQL reads.
+
+    Raises:
+        django.db.DataError: the database does not take a value.
+    """
+    statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT CSV)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
+    )
+    text = pa.BufferOutputStream()
+    pa_csv.write_csv(rows, text, pa_csv.WriteOptions(include_header=False))
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        copy.write(memoryview(text.getvalue()))
 
 
 def adbc_url() -> str:

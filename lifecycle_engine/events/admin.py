@@ -14,6 +14,7 @@ from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.modeladmin import RecordAdmin, labelled
 from lifecycle_engine.core.words import count_words, duration_words
 from lifecycle_engine.events import services
+from lifecycle_engine.events.imports import admin as imports_admin  # noqa: F401 - registers
 from lifecycle_engine.events.models import (
     Event,
     EventReceipt,

@@ -1,4 +1,4 @@
-"""The event log, what keeps it free of doubles, the cursors of its readers, the catalogue."""
+"""The event log and its readers, the catalogue, and the files that are imported."""
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -187,6 +187,9 @@ class Product(models.Model):
     category = models.CharField(_("category"), max_length=200, blank=True)
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=2, null=True, blank=True)
     currency = models.CharField(_("currency"), max_length=3, blank=True)
+    stock = models.PositiveIntegerField(
+        _("stock"), null=True, blank=True, help_text=_("Empty where nobody counts.")
+    )
     url = models.URLField(_("URL"), blank=True)
     image_url = models.URLField(_("image"), blank=True)
     available = models.BooleanField(_("available"), default=True)
@@ -199,3 +202,97 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ImportKind(models.TextChoices):
+    """What a file brings."""
+
+    CUSTOMERS = "customers", _("Customers")
+    EVENTS = "events", _("Events")
+    PRODUCTS = "products", _("Products")
+    CONSENTS = "consents", _("Consents")
+
+
+class ImportState(models.TextChoices):
+    """How far an import is."""
+
+    DRAFT = "draft", _("Columns to be chosen")
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    STOPPED = "stopped", _("Stopped")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+
+
+class Import(models.Model):
+    """One file that is imported: what it is, how far it is, and what became of its rows.
+
+    ``rows`` and ``offset`` say where the file goes on. They are written in the transaction of the
+    rows themselves, so that an import that was killed goes on behind the last row that is in.
+    """
+
+    kind = models.CharField(_("kind"), max_length=10, choices=ImportKind.choices)
+    source = models.CharField(
+        _("source"),
+        max_length=100,
+        default="import",
+        help_text=_("Where the rows come from. Message ids of events are unique within it."),
+    )
+    name = models.CharField(_("file"), max_length=300)
+    #: Its name in storage; empty for a local file of the command.
+    stored = models.CharField(max_length=300, blank=True, editable=False)
+    digest = models.CharField(_("SHA-256"), max_length=64, editable=False)
+    size = models.BigIntegerField(_("bytes"), default=0)
+    columns = models.JSONField(_("columns"), default=list, blank=True)
+    #: What staff or a partner said: the field of each column; the others go by their names.
+    mapping = models.JSONField(_("fields of columns"), default=dict, blank=True)
+    dry_run = models.BooleanField(_("dry run"), default=False)
+    state = models.CharField(
+        _("state"), max_length=10, choices=ImportState.choices, default=ImportState.QUEUED
+    )
+    rows = models.BigIntegerField(_("rows read"), default=0)
+    rows_total = models.BigIntegerField(_("rows"), null=True, blank=True)
+    offset = models.BigIntegerField(_("bytes read"), default=0)
+    created = models.BigIntegerField(_("new"), default=0)
+    updated = models.BigIntegerField(_("changed"), default=0)
+    unchanged = models.BigIntegerField(_("known already"), default=0)
+    rejected = models.BigIntegerField(_("rejected"), default=0)
+    seconds = models.FloatField(_("seconds"), default=0.0)
+    #: Starts since the last row that went in: a file that kills its worker is not tried for ever.
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("error"), blank=True)
+    created_by = models.CharField(_("by"), max_length=150, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    heartbeat_at = models.DateTimeField(_("last sign of life"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        indexes = [models.Index(fields=["digest"], name="import_digest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.name}"
+
+
+class ImportRejection(models.Model):
+    """A row of a file that was refused, with the reason; kept as long as the import's file."""
+
+    imported = models.ForeignKey(
+        Import, models.CASCADE, related_name="rejections", verbose_name=_("import")
+    )
+    row = models.BigIntegerField(_("row"))
+    field = models.CharField(_("field"), max_length=200)
+    message = models.TextField(_("reason"))
+    values = models.TextField(_("row as read"))
+
+    class Meta:
+        verbose_name = _("rejected row")
+        verbose_name_plural = _("rejected rows")
+        constraints = [
+            models.UniqueConstraint(fields=["imported", "row"], name="import_rejection_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.message}"

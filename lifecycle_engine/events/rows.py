@@ -1,5 +1,6 @@
 """The shapes in which events and products come in and batches go out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -11,7 +12,7 @@ import msgspec
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle_engine.customers.rows import document_problem, text_problem
+from lifecycle_engine.customers.rows import document_problem, text_problem, value_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class ProductRow:
     category: str = ""
     price: Decimal | None = None
     currency: str = ""
+    stock: int | None = None
     url: str = ""
     image_url: str = ""
     available: bool = True
@@ -96,6 +98,9 @@ _PRODUCT_LIMITS = {
     "url": 200, "image_url": 200,
 }  # fmt: skip
 _PRICE_LIMIT = Decimal(10) ** 12
+_STOCK_LIMIT = 2**31
+# Anything else could be run by the browser of whoever follows it.
+_URL = re.compile(r"https?://[^\s<>\"\\]+", re.IGNORECASE)
 
 
 def product_row_problem(row: ProductRow) -> tuple[str, str] | None:
@@ -106,9 +111,27 @@ def product_row_problem(row: ProductRow) -> tuple[str, str] | None:
     for name in ("sku", "name"):
         if not getattr(row, name):
             return name, "is missing"
+    return (
+        _figures_problem(row)
+        or _urls_problem(row)
+        or document_problem("attributes", row.attributes)
+    )
+
+
+def _figures_problem(row: ProductRow) -> tuple[str, str] | None:
     if row.price is not None and not (row.price.is_finite() and 0 <= row.price < _PRICE_LIMIT):
         return "price", f"wants an amount from 0 to below {_PRICE_LIMIT}, got {row.price}"
-    return document_problem("attributes", row.attributes)
+    if row.stock is not None and not 0 <= row.stock < _STOCK_LIMIT:
+        return "stock", f"wants a number from 0 to below {_STOCK_LIMIT}, got {row.stock}"
+    return None
+
+
+def _urls_problem(row: ProductRow) -> tuple[str, str] | None:
+    for name in ("url", "image_url"):
+        url = getattr(row, name)
+        if url and not _URL.fullmatch(url):
+            return name, f"wants an address with http or https, got {value_shown(url)}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

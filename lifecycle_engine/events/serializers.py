@@ -37,6 +37,9 @@ class ProductSerializer(serializers.Serializer[Any]):
         max_digits=14, decimal_places=2, min_value=0, required=False, allow_null=True
     )
     currency = serializers.CharField(max_length=3, required=False, allow_blank=True)
+    stock = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, required=False, allow_null=True
+    )
     url = serializers.URLField(max_length=200, required=False, allow_blank=True)
     image_url = serializers.URLField(max_length=200, required=False, allow_blank=True)
     available = serializers.BooleanField(required=False)

@@ -8,6 +8,7 @@ CREATE TEMPORARY TABLE products_staged (
     category varchar(200) NOT NULL,
     price numeric(14, 2),
     currency varchar(3) NOT NULL,
+    stock integer,
     url varchar(200) NOT NULL,
     image_url varchar(200) NOT NULL,
     available boolean NOT NULL,

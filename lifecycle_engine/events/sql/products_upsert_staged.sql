@@ -1,11 +1,11 @@
 -- Write the staged products to the catalogue. The one row says how many were new, how many changed.
 WITH written AS (
     INSERT INTO events_product AS known (
-        sku, name, brand, department, category, price, currency, url, image_url, available,
+        sku, name, brand, department, category, price, currency, stock, url, image_url, available,
         attributes
     )
     SELECT
-        sku, name, brand, department, category, price, currency, url, image_url, available,
+        sku, name, brand, department, category, price, currency, stock, url, image_url, available,
         attributes
     FROM products_staged
     ORDER BY sku
@@ -16,6 +16,7 @@ WITH written AS (
         category = excluded.category,
         price = excluded.price,
         currency = excluded.currency,
+        stock = excluded.stock,
         url = excluded.url,
         image_url = excluded.image_url,
         available = excluded.available,
@@ -23,10 +24,10 @@ WITH written AS (
         updated_at = now()
     WHERE (
         known.name, known.brand, known.department, known.category, known.price, known.currency,
-        known.url, known.image_url, known.available, known.attributes
+        known.stock, known.url, known.image_url, known.available, known.attributes
     ) IS DISTINCT FROM (
         excluded.name, excluded.brand, excluded.department, excluded.category, excluded.price,
-        excluded.currency, excluded.url, excluded.image_url, excluded.available,
+        excluded.currency, excluded.stock, excluded.url, excluded.image_url, excluded.available,
         excluded.attributes
     )
     -- A row that was not there before has no xmax.

@@ -21,6 +21,8 @@ RECORDS = {
     "events": {
         "event",
         "eventreceipt",
+        "import",
+        "importrejection",
         "product",
         "quarantinedevent",
         "reader",

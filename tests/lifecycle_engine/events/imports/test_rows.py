@@ -1,0 +1,110 @@
+"""Importing customers, products and consents from files."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from lifecycle_engine.customers.models import Consent, Customer
+from lifecycle_engine.customers.rows import CustomerRow
+from lifecycle_engine.customers.services import customers_upsert
+from lifecycle_engine.events.models import ImportState, Product
+from tests.factories.customers import CustomerFactory
+
+FORMATS = ["rows.csv", "rows.jsonl", "rows.parquet"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", FORMATS)
+def test_customers_are_made_and_changed(name, write, run, figures, refused):
+    CustomerFactory(external_id="2", first_name="Old", country="DE")
+    rows = [
+        {"Customer ID": "1", "Email": "a@b.example", "firstName": "Ada", "attributes.tier": "gold"},
+        {"Customer ID": "2", "Email": "", "firstName": "New", "attributes.tier": ""},
+        {"Customer ID": "3", "Email": "nobody", "firstName": "Bad", "attributes.tier": ""},
+        {"Customer ID": "", "Email": "c@d.example", "firstName": "Who", "attributes.tier": ""},
+    ]
+
+    done = run("customers", write(rows, name))
+
+    assert (done.state, done.error) == (ImportState.SUCCEEDED, "")
+    assert figures(done) == (4, 1, 1, 0, 2)
+    assert refused(done) == [
+        (3, "email", "is not an e-mail address: 'nobody'"),
+        (4, "external_id", "is missing"),
+    ]
+    ada = Customer.objects.get(external_id="1")
+    assert (ada.email, ada.first_name, ada.attributes) == ("a@b.example", "Ada", {"tier": "gold"})
+    # An empty cell says nothing.
+    changed = Customer.objects.get(external_id="2")
+    assert (changed.first_name, changed.country) == ("New", "DE")
+    assert Customer.objects.count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", FORMATS)
+def test_products_are_made_and_replaced(name, write, run, figures, refused):
+    rows = [
+        {"sku": "1", "title": "Tea", "price": "2.50", "stock": "7", "available": "yes"},
+        {"sku": "2", "title": "Jam", "price": "cheap", "stock": "", "available": ""},
+        {"sku": "3", "title": "Ink", "price": "", "stock": "1.5", "available": ""},
+        {"sku": "4", "title": "Cup", "price": "1", "stock": "", "available": "maybe"},
+        {"sku": "5", "title": "Pot", "price": "-1", "stock": "", "available": "no"},
+    ]
+    path = write(rows, name)
+
+    done = run("products", path)
+
+    assert figures(done) == (5, 1, 0, 0, 4)
+    assert refused(done) == [
+        (2, "price", "wants a number, got 'cheap'"),
+        (3, "stock", "wants a whole number, got '1.5'"),
+        (4, "available", "wants true or false, got 'maybe'"),
+        (5, "price", "wants an amount from 0 to below 1000000000000, got -1"),
+    ]
+    product = Product.objects.get()
+    assert (product.name, product.price, product.stock) == ("Tea", Decimal("2.50"), 7)
+    assert figures(run("products", path)) == (5, 0, 0, 1, 4)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "//x.example", "data:text/html,x"])
+def test_an_address_that_a_browser_would_run_is_refused(url, write, run, refused):
+    done = run("products", write([{"sku": "1", "name": "Tea", "url": url}], "rows.csv"))
+
+    assert [refusal[:2] for refusal in refused(done)] == [(1, "url")]
+    assert Product.objects.count() == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", FORMATS)
+def test_consents_are_recorded_for_whom_they_name(name, write, run, figures, refused):
+
+    customers_upsert(rows=[CustomerRow(external_id="1")])
+    entry = {
+        "external_id": "1",
+        "channel": "email",
+        "purpose": "marketing",
+        "granted": "true",
+        "recorded_at": "2026-01-02T03:04:05+01:00",
+    }
+    rows = [
+        entry,
+        entry | {"external_id": "nobody"},
+        entry | {"purpose": "fun"},
+        entry | {"recorded_at": "2031-01-01T00:00:00Z"},
+        entry,
+    ]
+
+    done = run("consents", write(rows, name), source="old shop")
+
+    assert figures(done) == (5, 1, 0, 1, 3)
+    assert [refusal[:2] for refusal in refused(done)] == [
+        (2, "external_id"), (3, "purpose"), (4, "recorded_at"),
+    ]  # fmt: skip
+    consent = Consent.objects.get()
+    assert (consent.customer.external_id, consent.source) == ("1", "old shop")
+    assert (consent.granted, consent.recorded_at) == (
+        True,
+        datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC),
+    )
