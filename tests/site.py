@@ -4,11 +4,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 
+from lifecycle_engine.config.embedded.stack import web_command
 from lifecycle_engine.config.environment import ROOT
 
 PATIENCE_SECONDS = 120
@@ -26,12 +26,7 @@ class Site:
 
     def start(self):
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"),
-                *("--host", "127.0.0.1", "--port", str(self.port)),
-                *("--workers", "2", "--blocking-threads", "4"),
-                "lifecycle_engine.config.wsgi:application",
-            ],
+            web_command(self.port),
             env=self._environment,
             cwd=ROOT,
             stdout=subprocess.DEVNULL,

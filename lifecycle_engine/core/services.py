@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
@@ -25,6 +26,8 @@ GRACE_LONGEST = timedelta(days=90)
 
 _USE_NOTED_EVERY = timedelta(minutes=1)
 _MINUTE = timedelta(minutes=1)
+#: What was read of keys that there are, and when by this process's clock.
+_records_known: dict[str, tuple[float, ApiKey]] = {}
 
 
 class ApiKeyError(ValueError):
@@ -163,7 +166,9 @@ def api_key_revoke(*, name: str, at: datetime) -> ApiKey:
     return record
 
 
-def api_key_admit(key: str, *, ip: str, at: datetime | None = None) -> ApiKey:
+def api_key_admit(
+    key: str, *, ip: str, at: datetime | None = None, known_for: timedelta = timedelta(0)
+) -> ApiKey:
     """The record of the key that a request came with, with one request taken off its limit.
 
     Call it outside a transaction: the limit's row stays locked until the end of the one it is in.
@@ -173,6 +178,8 @@ def api_key_admit(key: str, *, ip: str, at: datetime | None = None) -> ApiKey:
         ip: the client's address (``addresses.client_address``), or "" where it can't be told.
         at: the wall clock's time for expiry and grace, unless it is the present. Limits go by the
             database's clock, which all processes share.
+        known_for: for so long what was read of a key before counts instead of being read again; a
+            revocation or a change takes effect within it.
 
     Raises:
         ApiKeyUnknownError: the key is unknown, revoked or expired.
@@ -180,7 +187,7 @@ def api_key_admit(key: str, *, ip: str, at: datetime | None = None) -> ApiKey:
         ApiKeyLimitError: the limit is reached.
     """
     at = at or timezone.now()
-    record = api_key_recognise(key, at=at)
+    record = api_key_recognise(key, at=at, known_for=known_for)
     if record.allowed_networks and not address_in(ip, record.allowed_networks):
         raise ApiKeyAddressError(f"The API key may not be used from {ip or 'an unknown address'}.")
     if record.last_used_at is None or record.last_used_at < at - _USE_NOTED_EVERY:
@@ -188,13 +195,14 @@ def api_key_admit(key: str, *, ip: str, at: datetime | None = None) -> ApiKey:
         ApiKey.objects.filter(
             Q(last_used_at=None) | Q(last_used_at__lt=at - _USE_NOTED_EVERY), pk=record.pk
         ).update(last_used_at=at)
+        record.last_used_at = at
     if record.rate_limit is not None:
         _request_take(record.pk, record.rate_limit)
     return record
 
 
-def api_key_recognise(key: str, *, at: datetime) -> ApiKey:
-    """The record of a key that is good at that time.
+def api_key_recognise(key: str, *, at: datetime, known_for: timedelta = timedelta(0)) -> ApiKey:
+    """The record of a key that is good at that time, read at most ``known_for`` ago.
 
     Raises:
         ApiKeyUnknownError: it isn't. Who doesn't have the secret learns nothing more.
@@ -203,13 +211,27 @@ def api_key_recognise(key: str, *, at: datetime) -> ApiKey:
     prefix, _, secret = rest.partition("_")
     record = None
     if kind == "le" and prefix.isalnum():
-        record = next(
-            iter(ApiKey.objects.raw(sql_text("core", "api_key_find"), {"prefix": prefix})), None
-        )
+        record = _record_known(prefix, known_for) or _record_read(prefix)
     if record is None or record.revoked_at is not None or not _secret_good(record, secret, at):
         raise ApiKeyUnknownError("The API key is unknown or revoked.")
     if record.expires_at is not None and record.expires_at <= at:
         raise ApiKeyUnknownError("The API key has expired.")
+    return record
+
+
+def _record_known(prefix: str, known_for: timedelta) -> ApiKey | None:
+    read_at, record = _records_known.get(prefix, (0.0, None))
+    return record if time.monotonic() - read_at < known_for.total_seconds() else None
+
+
+def _record_read(prefix: str) -> ApiKey | None:
+    # The time before reading: what is read later is no older.
+    now = time.monotonic()
+    record = next(
+        iter(ApiKey.objects.raw(sql_text("core", "api_key_find"), {"prefix": prefix})), None
+    )
+    if record is not None:
+        _records_known[prefix] = now, record
     return record
 
 

@@ -131,6 +131,7 @@ class _Context(msgspec.Struct, gc=False):
     traits: msgspec.Raw = _NOTHING
 
 
+_NO_CONTEXT = _Context()
 _given = msgspec.json.Decoder(_Given).decode
 _context = msgspec.json.Decoder(_Context).decode
 
@@ -220,8 +221,10 @@ def _opened(encoded: bytes) -> _Given:
 
 def _context_read(given: _Given) -> _Context:
     raw = bytes(given.context)
+    if not raw or raw == b"null":
+        return _NO_CONTEXT
     try:
-        return _context(raw) if raw and raw != b"null" else _Context()
+        return _context(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ItemError("context", f"wants an object: {error}") from None
 
@@ -349,6 +352,8 @@ def _moment(name: str, value: object) -> datetime:
     try:
         # A time without a zone is in UTC, as the specification has it.
         time = datetime.fromisoformat(value)
+        if time.tzinfo is UTC:
+            return time
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ItemError(name, f"is not a time as in ISO 8601: {_shown(value)}") from None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.sql import sql_rows
@@ -40,25 +40,24 @@ def receipts_take(
     return {message_id for (message_id,) in sql_rows("events", "receipts_take", params)}
 
 
-def log_write(*, source: str, rows: Iterable[LogRow], received_at: datetime | None = None) -> None:
+def log_write(rows: Iterable[LogRow], *, received: bool = True) -> None:
     """Append rows to the log by COPY. Their months have partitions and their receipts are taken.
 
-    The time of receipt is the database's when none is given.
+    Args:
+        rows: what to append.
+        received: whether the rows say when they were received; otherwise it is the database's time.
     """
     columns = dict(_COLUMNS)
-    received: tuple[datetime, ...] = ()
-    if received_at is None:
+    if not received:
         del columns["received_at"]
-    else:
-        received = (received_at,)
     copy_rows(
         "events_event",
         list(columns),
         (
             (
-                uuid7(), source, row.customer_id, row.message_id, row.name,
+                uuid7(), row.source, row.customer_id, row.message_id, row.name,
                 b"\x01" + row.properties, row.value, row.currency, row.product_sku, row.category,
-                row.campaign, row.occurred_at, *received,
+                row.campaign, row.occurred_at, *((row.received_at,) if received else ()),
             )
             for row in rows
         ),

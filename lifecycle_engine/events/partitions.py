@@ -44,6 +44,12 @@ def partitions_ensure(*, months: Iterable[date | datetime]) -> list[str]:
     return [_name(first) for first in missing]
 
 
+def months_of(moments: Iterable[datetime]) -> set[date]:
+    """The first days of the months, in UTC, of moments in whatever zone."""
+    days = {moment.astimezone(UTC).date() for moment in moments}
+    return {day.replace(day=1) for day in days}
+
+
 def partitions_prepare(*, at: datetime) -> list[str]:
     """Make the partitions of the months to come, so that no request has to wait for one.
 

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _CENT = Decimal("0.01")
-_VALUE_LIMIT = Decimal(10) ** 12
+_VALUE_LIMIT = Decimal(10) ** 12 - 1
 
 
 def columns_promoted(said: Mapping[str, Any], context_campaign: object) -> dict[str, Any]:
@@ -27,15 +27,20 @@ def _first_money(*values: object) -> Decimal | None:
 
 
 def _money(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    # Every event comes by here: a plain number is done with at once.
+    if type(value) is not float and not _is_amount(value):
         return None
     try:
         money = Decimal(str(value))
     except (InvalidOperation, ValueError):
         return None
-    if not money.is_finite() or abs(money) >= _VALUE_LIMIT - 1:
+    if not money.is_finite() or not -_VALUE_LIMIT < money < _VALUE_LIMIT:
         return None
     return money.quantize(_CENT)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float | str | Decimal) and not isinstance(value, bool)
 
 
 def _fitting(value: object, limit: int) -> str | None:

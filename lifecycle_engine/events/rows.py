@@ -60,6 +60,7 @@ class EngineEvent:
 class LogRow(msgspec.Struct, frozen=True, gc=False):
     """One event as it is written to the log; ``properties`` is encoded JSON."""
 
+    source: str
     customer_id: int
     message_id: str
     name: str
@@ -70,6 +71,7 @@ class LogRow(msgspec.Struct, frozen=True, gc=False):
     category: str | None
     campaign: str | None
     occurred_at: datetime
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Taking events in, recording the engine's own, and keeping the catalogue."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
-from operator import attrgetter
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,9 +10,9 @@ from django.db import DataError, connection, transaction
 from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.documents import DocumentError, document_encode
 from lifecycle_engine.core.sql import sql_execute, sql_rows
-from lifecycle_engine.customers import services as customers
 from lifecycle_engine.customers.rows import Rejection as UpsertRejection
-from lifecycle_engine.customers.rows import Traits, UpsertResult, text_problem
+from lifecycle_engine.customers.rows import UpsertResult, text_problem
+from lifecycle_engine.events.grouping import Group
 from lifecycle_engine.events.items import (
     NOTHING_SAID,
     Document,
@@ -24,7 +23,7 @@ from lifecycle_engine.events.items import (
 )
 from lifecycle_engine.events.log import log_write, receipts_take
 from lifecycle_engine.events.models import RejectedEvent
-from lifecycle_engine.events.partitions import partitions_ensure, partitions_prepare
+from lifecycle_engine.events.partitions import months_of, partitions_ensure, partitions_prepare
 from lifecycle_engine.events.rejections import log_sweep, rejected_batches, rejections_keep
 from lifecycle_engine.events.rows import (
     PRODUCT_COLUMNS,
@@ -36,6 +35,7 @@ from lifecycle_engine.events.rows import (
     ReplayResult,
     product_row_problem,
 )
+from lifecycle_engine.events.writing import Brought, brought_write
 
 __all__ = [
     "events_ingest",
@@ -49,6 +49,14 @@ __all__ = [
 
 #: The source of what the engine itself records; nobody else may use it.
 ENGINE_SOURCE = "engine"
+
+
+#: So many events are written by one transaction: small enough that readers, who wait for it, and
+#: the requests behind it don't notice.
+_GROUP_EVENTS = 2_500
+_GROUP = Group(
+    brought_write, weight=lambda brought: len(brought.items), limit=_GROUP_EVENTS, writers=1
+)
 
 
 class SourceError(Exception):
@@ -85,7 +93,7 @@ def events_ingest(
     if not 0 < len(source) <= 100 or source == ENGINE_SOURCE:
         raise SourceError(f"source can't be {source!r}")
     good, rejected = _items_read(items, received_at, sending)
-    partitions_ensure(months=_months(item for _, item in good))
+    partitions_ensure(months=months_of(item.occurred_at for _, item in good))
     accepted, refused = _ingested(good, source, received_at)
     duplicates = len(good) - accepted - len(refused)
     rejected = sorted([*rejected, *refused], key=lambda rejection: rejection.index)
@@ -137,12 +145,14 @@ def _ingested(
     What is checked here is not all that the database checks: a number with twenty thousand digits
     is JSON, and no numeric. Half by half the one is found that stops the others.
     """
+    if not good:
+        return 0, []
+    brought = Brought(source, received_at, [item for _, item in good])
     try:
-        with transaction.atomic():
-            fresh = _items_fresh([item for _, item in good], source, received_at)
-            if fresh:
-                _items_write(fresh, source, received_at)
-            return len(fresh), []
+        # What is inside a transaction can't wait for that of another thread.
+        if connection.in_atomic_block:
+            return brought_write([brought])[0], []
+        return _GROUP.submit(brought), []
     except DataError as error:
         if len(good) == 1:
             ((index, item),) = good
@@ -173,11 +183,9 @@ def events_record(*, rows: Sequence[EngineEvent]) -> int:
         by_message_id.setdefault(row.message_id, _engine_row(row))
     if not by_message_id:
         return 0
-    partitions_ensure(months=_months(by_message_id.values()))
+    partitions_ensure(months=months_of(row.occurred_at for row in by_message_id.values()))
     fresh = receipts_take(source=ENGINE_SOURCE, message_ids=list(by_message_id))
-    log_write(
-        source=ENGINE_SOURCE, rows=(by_message_id[message_id] for message_id in sorted(fresh))
-    )
+    log_write((by_message_id[message_id] for message_id in sorted(fresh)), received=False)
     return len(fresh)
 
 
@@ -216,45 +224,6 @@ def _items_read(
     return good, rejected
 
 
-def _items_fresh(good: Sequence[Item], source: str, received_at: datetime) -> list[Item]:
-    """Those that are new to the source, the first of each message id, in the order given."""
-    firsts: dict[str, Item] = {}
-    for item in good:
-        firsts.setdefault(item.message_id, item)
-    fresh = receipts_take(source=source, message_ids=list(firsts), received_at=received_at)
-    return [item for message_id, item in firsts.items() if message_id in fresh]
-
-
-def _items_write(items: Sequence[Item], source: str, received_at: datetime) -> None:
-    identities = customers.customers_resolve(
-        names=(pair for item in items for pair in _pairs(item))
-    )
-    changes: dict[int, Traits] = {}
-    rows = []
-    for item in items:
-        customer_id = identities.customer_id(item.user_id, item.anonymous_id)
-        rows.append(LogRow(customer_id, item.message_id, *_said(item)))
-        if item.traits is not None:
-            earlier = changes.get(customer_id)
-            changes[customer_id] = (
-                customers.traits_merge(earlier, item.traits) if earlier else item.traits
-            )
-    customers.traits_apply(changes=changes)
-    log_write(source=source, rows=rows, received_at=received_at)
-
-
-def _pairs(item: Item) -> Iterator[tuple[str | None, str | None]]:
-    """The names that the item says are one customer's, two at a time."""
-    yield item.user_id, item.anonymous_id
-    if item.also_known_as is not None:
-        yield item.user_id, item.also_known_as
-
-
-_said = attrgetter(
-    "name", "properties", "value", "currency", "product_sku", "category", "campaign", "occurred_at"
-)
-
-
 def _engine_row(row: EngineEvent) -> LogRow:
     for field, limit in (("message_id", 100), ("name", 200)):
         if problem := text_problem(getattr(row, field), limit):
@@ -266,6 +235,7 @@ def _engine_row(row: EngineEvent) -> LogRow:
     except DocumentError as error:
         raise EngineEventError(f"properties {error}") from None
     return LogRow(
+        source=ENGINE_SOURCE,
         customer_id=row.customer_id,
         message_id=row.message_id,
         name=row.name,
@@ -277,11 +247,6 @@ def _engine_row(row: EngineEvent) -> LogRow:
         campaign=row.campaign,
         occurred_at=row.occurred_at,
     )
-
-
-def _months(rows: Iterable[Item | LogRow]) -> set[date]:
-    # A day of each month is enough.
-    return {row.occurred_at.astimezone(UTC).date().replace(day=1) for row in rows}
 
 
 def _product_values(row: ProductRow) -> tuple[Any, ...]:

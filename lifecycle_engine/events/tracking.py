@@ -10,9 +10,11 @@ what each client makes of an answer was measured, see ``docs/reference/tracking.
 import base64
 import binascii
 import zlib
+from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -29,6 +31,7 @@ from lifecycle_engine.core.services import (
 from lifecycle_engine.events.items import Sending
 from lifecycle_engine.events.rows import IngestResult
 from lifecycle_engine.events.services import events_ingest
+from lifecycle_engine.events.waiting import WaitingRoom, WaitingRoomFullError
 
 #: A body may have this many bytes, inflated. Segment's limit is 500 KB; RudderStack's clients send
 #: up to 4 MB, and would try a refused batch again for ever.
@@ -48,6 +51,11 @@ KINDS = {
 }  # fmt: skip
 
 _RETRY_SECONDS = 5
+#: What waits is written within a second; clients that take turns find room by then.
+_OVERLOAD_HEADERS = {"Retry-After": "1", "X-RateLimit-Reset": "1"}
+#: A revoked key is refused after this at the latest. Reading it again for each request takes longer
+#: than all else that is done for the request alone.
+_KEY_KNOWN_FOR = timedelta(seconds=1)
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
@@ -84,6 +92,8 @@ class _Body(msgspec.Struct, rename="camel", gc=False):
 
 
 _body = msgspec.json.Decoder(_Body).decode
+#: The requests of this process that are being read or written.
+_waiting = WaitingRoom()
 
 
 @csrf_exempt  # Nobody is logged in here: a key names who sends.
@@ -94,13 +104,15 @@ def track(request: HttpRequest, call: str) -> HttpResponse:
     try:
         if request.method != "POST":
             raise TrackingError(405, "method_not_allowed", f"{request.method} is not POST")
-        return _taken(request, KINDS[call])
+        with _waiting.entered(limit=settings.INGEST_WAITING_LIMIT):
+            return _taken(request, KINDS[call])
+    except WaitingRoomFullError as error:
+        return _refused(TrackingError(429, "overloaded", str(error), _OVERLOAD_HEADERS))
     except TrackingError as error:
-        body = {"success": False, "code": error.code, "message": str(error)}
-        return _answer(error.status, body, error.headers)
+        return _refused(error)
     except (OperationalError, InterfaceError):
-        body = {"success": False, "code": "unavailable", "message": "The database is away."}
-        return _answer(503, body, {"Retry-After": str(_RETRY_SECONDS)})
+        headers = {"Retry-After": str(_RETRY_SECONDS)}
+        return _refused(TrackingError(503, "unavailable", "The database is away.", headers))
 
 
 def project_settings(request: HttpRequest, write_key: str) -> HttpResponse:
@@ -186,7 +198,7 @@ def _admitted(request: HttpRequest, body: _Body) -> ApiKey:
     if header and written and header != written:
         raise TrackingError(401, "unauthorized", "writeKey is not the key of Authorization")
     try:
-        key = api_key_admit(header or written, ip=client_address(request))
+        key = api_key_admit(header or written, ip=client_address(request), known_for=_KEY_KNOWN_FOR)
     except ApiKeyAddressError as error:
         raise TrackingError(403, "forbidden", str(error)) from None
     except ApiKeyLimitError as error:
@@ -218,6 +230,11 @@ def _key_of_header(header: str) -> str:
 def _campaign(context: object) -> object:
     campaign = context.get("campaign") if isinstance(context, dict) else None
     return campaign.get("name") if isinstance(campaign, dict) else None
+
+
+def _refused(error: TrackingError) -> HttpResponse:
+    body = {"success": False, "code": error.code, "message": str(error)}
+    return _answer(error.status, body, error.headers)
 
 
 def _answer(status: int, body: object, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -11,6 +11,9 @@ from pathlib import Path
 from lifecycle_engine.config.embedded.supervisor import Program
 from lifecycle_engine.config.environment import ROOT
 
+#: Threads of each of the web server's processes.
+WEB_THREADS = 16
+
 
 class PortTakenError(Exception):
     """The port that the web server was to listen on is in use."""
@@ -95,18 +98,25 @@ def _beat(var: Path, environment: Mapping[str, str]) -> Program:
     )
 
 
+def web_command(port: int) -> list[str]:
+    """What starts the web server.
+
+    Two workers, since the threads of one wait for one another. More threads than may wait with
+    events (``INGEST_WAITING_LIMIT``), so that one is always left to say that there are too many.
+    """
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+        *("--host", "127.0.0.1", "--port", str(port), "--no-ws"),
+        *("--workers", "2", "--blocking-threads", str(WEB_THREADS), "--respawn-failed-workers"),
+        "lifecycle_engine.config.wsgi:application",
+    ]
+
+
 def _web(port: int, environment: Mapping[str, str]) -> Program:
     port_check(port)
     return Program(
         name="web",
-        command=[
-            *(sys.executable, "-m", "granian", "--interface", "wsgi"),
-            *("--host", "127.0.0.1", "--port", str(port), "--no-ws"),
-            # Two, since the threads of one wait for one another: a quarter more events a second
-            # (make bench-ingest).
-            *("--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers"),
-            "lifecycle_engine.config.wsgi:application",
-        ],
+        command=web_command(port),
         environment=environment,
         ready=_answers(f"http://127.0.0.1:{port}/readyz"),
     )

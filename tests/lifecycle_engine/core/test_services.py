@@ -112,6 +112,34 @@ def test_use_is_noted_at_most_once_a_minute(django_assert_num_queries):
         api_key_admit(key, ip=IP, at=NOW + moments[2])
 
 
+def test_what_is_known_of_a_key_is_read_again_after_its_time(
+    django_assert_num_queries, monkeypatch
+):
+    passed = [1000.0]
+    monkeypatch.setattr("lifecycle_engine.core.services.time.monotonic", lambda: passed[0])
+    _, key = made(rate_limit=None, expires_at=NOW + HOUR)
+
+    def admitted(at: datetime = NOW, shown: str = key) -> bool:
+        try:
+            api_key_admit(shown, ip=IP, at=at, known_for=timedelta(seconds=1))
+        except ApiKeyUnknownError:
+            return False
+        return True
+
+    assert admitted()
+    with django_assert_num_queries(0):
+        assert admitted()
+        # What is known is checked like what is read.
+        assert not admitted(at=NOW + HOUR)
+        assert not admitted(shown=key + "x")
+    api_key_revoke(name="shop", at=NOW)
+    passed[0] += 0.99
+    assert admitted()
+    passed[0] += 0.02
+    assert not admitted()
+    assert not good(key)
+
+
 @pytest.mark.parametrize(
     ("networks", "ip", "admitted"),
     [
