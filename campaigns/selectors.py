@@ -126,7 +126,7 @@ def step_facts(
         return facts | {key: Facts(in_segment=key in members) for key in ids}
     carrier = channels.get(channel)()
     granted = consents_granted(customer_ids=ids, channel=channel, purpose=policy.purpose, at=at)
-    blocked = suppressed(customer_ids=ids, channel=channel)
+    blocked = suppressed(customer_ids=ids, channel=channel, purpose=policy.purpose)
     recent = _messages_recent(ids, policy, at)
     for recipient in recipients_of(claimed=treated):
         facts[recipient.id] = Facts(

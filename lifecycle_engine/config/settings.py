@@ -180,6 +180,8 @@ DEFAULT_FROM_EMAIL = ENVIRONMENT.default_from_email
 SINK_FOLDER = VAR / "sink"
 # Links in messages start with it.
 PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
+# Templates of messages that the engine itself sends; staff change their copies in the database.
+MESSAGE_TEMPLATES = ROOT / "templates" / "messages"
 # Every e-mail has to name it, so without one none is sent; a demonstration has none.
 POSTAL_ADDRESS = ENVIRONMENT.postal_address or (
     "Example Shop, 1 Example Street, 12345 Example City" if EMBEDDED else ""

@@ -8,6 +8,8 @@ from lifecycle_engine.config.schema import SchemaView
 from lifecycle_engine.console.delivered import delivered, delivered_email
 from lifecycle_engine.customers.consent_api import ConsentsView
 from lifecycle_engine.events.tracking import KINDS, project_settings, track
+from lifecycle_engine.messaging.opt_in_api import OptInsView
+from lifecycle_engine.messaging.views import OptInView, PreferencesView
 
 urlpatterns = [
     path("healthz", healthz),
@@ -25,4 +27,7 @@ urlpatterns = [
     path("api/v1/", include("lifecycle_engine.segments.urls")),
     path("api/v1/", include("lifecycle_engine.rewards.urls")),
     path("unsubscribe/", include("lifecycle_engine.messaging.urls")),
+    path("preferences/<str:signed>/", PreferencesView.as_view(), name="preferences"),
+    path("opt-in/<str:signed>/", OptInView.as_view(), name="opt-in"),
+    path("api/v1/opt-ins/", OptInsView.as_view(), name="opt-ins"),
 ]

@@ -54,6 +54,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
             (_("Templates"), "draft", "messaging.messagetemplate"),
             (_("Outbox"), "outbox", "messaging.message"),
             (_("Suppressions"), "block", "messaging.suppression"),
+            (_("Double opt-ins"), "mark_email_unread", "messaging.optin"),
         ),
     ),
     (

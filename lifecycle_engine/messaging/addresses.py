@@ -14,3 +14,8 @@ def address_hash(channel: Channel, address: str) -> str:
     """
     spelling = f"{channel.key}:{channel.normalise(address)}"
     return keyed_hash(_SALT, spelling)
+
+
+def address_hash_everywhere(channel: Channel, address: str) -> str:
+    """The keyed hash of an address for entries that hold on every channel with such addresses."""
+    return keyed_hash(_SALT, f"*:{channel.normalise(address)}")

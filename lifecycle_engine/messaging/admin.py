@@ -1,10 +1,11 @@
-"""Templates, the outbox and suppressions in the admin."""
+"""Templates and the outbox in the admin."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
-from lifecycle_engine.messaging.models import Message, MessageState, MessageTemplate, Suppression
+from lifecycle_engine.messaging import suppression_admin  # noqa: F401 - registers its pages
+from lifecycle_engine.messaging.models import Message, MessageState, MessageTemplate
 
 
 @admin.register(MessageTemplate)
@@ -53,12 +54,3 @@ class MessageAdmin(RecordAdmin):
     def state_shown(self, message: Message) -> tuple[str, str]:
         """The state as a coloured label."""
         return message.state, str(message.get_state_display())
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(RecordAdmin):
-    """Addresses that are not written to, as keyed hashes."""
-
-    list_display = ["channel", "address_hash", "reason", "created_at"]
-    list_filter = ["channel"]
-    ordering = ["-id"]

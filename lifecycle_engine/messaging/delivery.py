@@ -37,6 +37,7 @@ from lifecycle_engine.events.rows import EngineEvent
 from lifecycle_engine.events.services import events_record
 from lifecycle_engine.messaging.addresses import address_hash
 from lifecycle_engine.messaging.models import Message, MessageState
+from lifecycle_engine.messaging.preference_links import preferences_url
 from lifecycle_engine.messaging.rendering import TemplateError, template_render
 from lifecycle_engine.messaging.selectors import customers_suppressed
 from lifecycle_engine.messaging.unsubscribe import UnsubscribeToken, unsubscribe_url
@@ -99,7 +100,7 @@ def _stopped(messages: list[Message]) -> Iterator[tuple[UUID, str]]:
         sorted(messages, key=_channel_and_purpose), key=_channel_and_purpose
     ):
         batch = list(group)
-        silenced = _silenced(channel, batch)
+        silenced = _silenced(channel, purpose, batch)
         granted = {message.customer_id for message in batch}
         if purpose in ConsentPurpose.values:
             # By the wall clock: a consent that was withdrawn counts at once, whatever day it is
@@ -118,11 +119,13 @@ def _channel_and_purpose(message: Message) -> tuple[str, str]:
     return message.channel, message.template.purpose
 
 
-def _silenced(channel: str, batch: list[Message]) -> set[int]:
+def _silenced(channel: str, purpose: str, batch: list[Message]) -> set[int]:
     if channel not in channels:
         return set()
     customers = {message.customer_id: message.customer for message in batch}.values()
-    return customers_suppressed(channel=channels.get(channel)(), customers=customers)
+    return customers_suppressed(
+        channel=channels.get(channel)(), customers=customers, purpose=purpose
+    )
 
 
 def _batch_send(key: str, messages: list[Message], claim: str, at: datetime) -> None:
@@ -188,6 +191,7 @@ def _context(channel: Channel, message: Message, to: str) -> Mapping[str, Any]:
         **given,
         "customer": person,
         "unsubscribe_url": unsubscribe_url(link),
+        "preferences_url": preferences_url(link, at=timezone.now()),
         "sender": {"name": sender_name, "address": settings.POSTAL_ADDRESS},
     }
 

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.models import ConsentText, Customer
 from lifecycle_engine.messaging.template_rules import template_problems
 
 
@@ -116,19 +116,100 @@ class Message(models.Model):
 
 
 class Suppression(models.Model):
-    """An address that must not be written to, kept as a keyed hash only."""
+    """An address that must not be written to, kept as a keyed hash only.
 
-    channel = models.CharField(_("channel"), max_length=20)
+    An entry is never deleted: it is lifted, with a reason, and stays to be seen.
+    """
+
+    channel = models.CharField(
+        _("channel"),
+        max_length=20,
+        blank=True,
+        help_text=_("Empty: on every channel that has such addresses."),
+    )
     address_hash = models.CharField(_("address (keyed hash)"), max_length=64)
+    purpose = models.CharField(
+        _("purpose"), max_length=20, blank=True, help_text=_("Empty: for whatever purpose.")
+    )
     reason = models.CharField(_("reason"), max_length=100)
+    source = models.CharField(_("source"), max_length=60, blank=True)
+    added_by = models.CharField(_("added by"), max_length=150, blank=True)
     created_at = models.DateTimeField(_("since"), db_default=Now())
+    lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True)
+    lifted_by = models.CharField(_("lifted by"), max_length=150, blank=True)
+    lift_reason = models.CharField(_("why it was lifted"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("suppression")
         verbose_name_plural = _("suppressions")
         constraints = [
-            models.UniqueConstraint(fields=["channel", "address_hash"], name="suppression_unique")
+            models.UniqueConstraint(
+                fields=["address_hash", "purpose", "channel"],
+                condition=Q(lifted_at=None),
+                name="suppression_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(lifted_at=None, lift_reason="")
+                | (Q(lifted_at__isnull=False) & ~Q(lift_reason="")),
+                name="suppression_lifted_with_a_reason",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel}: {self.address_hash[:8]}"
+        return f"{self.channel or '*'}: {self.address_hash[:8]}"
+
+
+class OptInState(models.TextChoices):
+    """How far a double opt-in is."""
+
+    PENDING = "pending", _("Waiting for confirmation")
+    CONFIRMED = "confirmed", _("Confirmed")
+    REPLACED = "replaced", _("Replaced")
+
+
+class OptIn(models.Model):
+    """A consent that was asked for and counts only once its address has confirmed it."""
+
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="opt_ins", verbose_name=_("customer")
+    )
+    channel = models.CharField(_("channel"), max_length=20)
+    purpose = models.CharField(_("purpose"), max_length=20)
+    address_hash = models.CharField(_("address (keyed hash)"), max_length=64)
+    wording = models.ForeignKey(
+        ConsentText,
+        models.PROTECT,
+        to_field="digest",
+        related_name="+",
+        verbose_name=_("wording"),
+    )
+    source = models.CharField(_("source"), max_length=150)
+    state = models.CharField(
+        _("state"), max_length=12, choices=OptInState.choices, default=OptInState.PENDING
+    )
+    requested_at = models.DateTimeField(_("requested"), db_default=Now())
+    requested_ip = models.GenericIPAddressField(_("requested from"), null=True, blank=True)
+    mails = models.PositiveSmallIntegerField(_("e-mails"), default=0)
+    mailed_at = models.DateTimeField(_("last e-mail"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("link good until"))
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("double opt-in")
+        verbose_name_plural = _("double opt-ins")
+        indexes = [models.Index(fields=["address_hash", "mailed_at"], name="opt_in_address")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["address_hash", "purpose"],
+                condition=Q(state="pending"),
+                name="opt_in_one_pending",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="confirmed", confirmed_at__isnull=False)
+                | (~Q(state="confirmed") & Q(confirmed_at=None)),
+                name="opt_in_confirmed_at_some_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.purpose}: {self.state}"

@@ -8,8 +8,8 @@ from django.db.models.functions import Now
 
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.messaging.addresses import address_hash
-from lifecycle_engine.messaging.models import Message, MessageState, Suppression
+from lifecycle_engine.messaging.models import Message, MessageState
+from lifecycle_engine.messaging.suppressions import addresses_suppressed
 from lifecycle_engine.sdk.channels import Channel, channels
 
 
@@ -45,30 +45,26 @@ _BOOKED_AS = {
 }
 
 
-def suppressed(*, customer_ids: Collection[int], channel: str) -> set[int]:
-    """Those of the customers whose address must not be written to on the channel.
+def suppressed(*, customer_ids: Collection[int], channel: str, purpose: str) -> set[int]:
+    """Those of the customers whose address must not be written to on the channel for the purpose.
 
     Raises:
         UnknownExtensionError: there is no such channel.
     """
     kind = channels.get(channel)()
     customers = Customer.objects.filter(pk__in=customer_ids).only("email", "phone")
-    return customers_suppressed(channel=kind, customers=customers)
+    return customers_suppressed(channel=kind, customers=customers, purpose=purpose)
 
 
-def customers_suppressed(*, channel: Channel, customers: Iterable[Customer]) -> set[int]:
-    """Those of the customers whose address on the channel is suppressed."""
-    hashes = {
-        customer.pk: address_hash(channel, address)
-        for customer in customers
-        if (address := channel.address(customer))
+def customers_suppressed(
+    *, channel: Channel, customers: Iterable[Customer], purpose: str
+) -> set[int]:
+    """Those of the customers whose address on the channel is suppressed for the purpose."""
+    addresses = {
+        customer.pk: address for customer in customers if (address := channel.address(customer))
     }
-    known = set(
-        Suppression.objects.filter(
-            channel=channel.key, address_hash__in=set(hashes.values())
-        ).values_list("address_hash", flat=True)
-    )
-    return {customer_id for customer_id, hashed in hashes.items() if hashed in known}
+    found = addresses_suppressed(channel=channel, addresses=addresses.values(), purpose=purpose)
+    return {customer_id for customer_id, address in addresses.items() if address in found}
 
 
 def message_counts(*, campaign: str) -> dict[str, dict[str, int]]:

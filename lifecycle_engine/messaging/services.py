@@ -12,13 +12,8 @@ from django.db import transaction
 
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.core.sql import sql_rows
-from lifecycle_engine.customers.consents import ConsentRow, consents_record
-from lifecycle_engine.customers.models import ConsentPurpose
-from lifecycle_engine.messaging.addresses import address_hash
 from lifecycle_engine.messaging.delivery import Recovery, outbox_deliver, outbox_recover
-from lifecycle_engine.messaging.models import Message, MessageTemplate, Suppression
-from lifecycle_engine.messaging.unsubscribe import UnsubscribeToken
-from lifecycle_engine.sdk.channels import channels
+from lifecycle_engine.messaging.models import Message, MessageTemplate
 
 __all__ = [
     "QueueError",
@@ -28,9 +23,7 @@ __all__ = [
     "messages_queue",
     "outbox_deliver",
     "outbox_recover",
-    "suppression_add",
     "template_save",
-    "unsubscribe",
 ]
 
 
@@ -147,38 +140,3 @@ def template_save(
     template.full_clean()
     template.save()
     return template
-
-
-def suppression_add(*, channel: str, address: str, reason: str) -> bool:
-    """Never write to the address on the channel again; returns whether that is new.
-
-    Raises:
-        UnknownExtensionError: there is no such channel.
-    """
-    hashed = address_hash(channels.get(channel)(), address)
-    return _suppress(channel=channel, hashed=hashed, reason=reason)
-
-
-def _suppress(*, channel: str, hashed: str, reason: str) -> bool:
-    fresh = Suppression(channel=channel, address_hash=hashed, reason=reason)
-    with transaction.atomic():
-        before = Suppression.objects.filter(channel=channel, address_hash=hashed).exists()
-        Suppression.objects.bulk_create([fresh], ignore_conflicts=True)
-    return not before
-
-
-def unsubscribe(*, token: UnsubscribeToken, at: datetime) -> None:
-    """Stop all messages to the address that a link stands for, and note the withdrawn consent."""
-    with transaction.atomic():
-        _suppress(channel=token.channel, hashed=token.address_hash, reason="unsubscribed")
-        # A customer who has been erased meanwhile is refused by the ledger; the address stays
-        # suppressed.
-        withdrawal = ConsentRow(
-            customer_id=token.customer_id,
-            channel=token.channel,
-            purpose=ConsentPurpose.MARKETING.value,
-            granted=False,
-            source="unsubscribe link",
-            recorded_at=at,
-        )
-        consents_record(rows=[withdrawal])

@@ -13,7 +13,7 @@ from campaigns.selectors import campaign_books
 from campaigns.services import MAX_ATTEMPTS, campaign_fire, enrolments_advance
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.messaging.models import Message, MessageTemplate
-from lifecycle_engine.messaging.services import suppression_add
+from lifecycle_engine.messaging.suppressions import suppression_add
 from lifecycle_engine.rewards.models import Coupon, Offer
 from lifecycle_engine.sdk.actions import Action, ActionOutcome, actions
 from lifecycle_engine.sdk.errors import TransientError

@@ -28,7 +28,7 @@ RECORDS = {
         "reader",
         "rejectedevent",
     },
-    "messaging": {"message", "suppression"},
+    "messaging": {"message", "optin"},
     "rewards": {"coupon", "redemption"},
     "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
     "segments": {

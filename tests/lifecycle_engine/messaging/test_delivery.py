@@ -11,12 +11,8 @@ from lifecycle_engine.events.models import Event
 from lifecycle_engine.messaging.delivery import ATTEMPTS, Recovery, outbox_deliver, outbox_recover
 from lifecycle_engine.messaging.models import Message, Suppression
 from lifecycle_engine.messaging.selectors import message_books, message_counts, suppressed
-from lifecycle_engine.messaging.services import (
-    QueuedMessage,
-    QueueError,
-    messages_queue,
-    suppression_add,
-)
+from lifecycle_engine.messaging.services import QueuedMessage, QueueError, messages_queue
+from lifecycle_engine.messaging.suppressions import suppression_add
 from lifecycle_engine.sdk.channels import Channel, Receipt, UncertainError, channels
 from lifecycle_engine.sdk.errors import PermanentError, TransientError
 from tests.factories.messaging import (
@@ -177,7 +173,9 @@ class TestDeliver:
             bob.pk: "There is no consent.",
         }
         assert message_counts(campaign="winback") == {"recorder": {"suppressed": 2, "sent": 1}}
-        assert suppressed(customer_ids=[ada.pk, bob.pk], channel="recorder") == {ada.pk}
+        assert suppressed(
+            customer_ids=[ada.pk, bob.pk], channel="recorder", purpose="marketing"
+        ) == {ada.pk}
 
     def test_an_address_that_cannot_be_written_to_fails_alone(self, recorder):
         queue(reader(email=""), reader())

@@ -58,6 +58,7 @@ CONTEXT = {
         {"name": "Butter"},
     ],
     "unsubscribe_url": "https://shop.example/unsubscribe/x/",
+    "preferences_url": "https://shop.example/preferences/x/",
     "sender": {"name": "Example Shop", "address": "1 Example Street"},
 }
 
@@ -88,11 +89,12 @@ def test_the_templates_that_come_along_show_everything():
     for part in (text, html):
         assert part.count("ABCD1234EFGH") >= 1
         assert "https://shop.example/unsubscribe/x/" in part
+        assert "https://shop.example/preferences/x/" in part
         assert "1 Example Street" in part
     assert "* Tea & milk ($2.50)\n  Yours\n  https://s.example/1\n\n* Bread\n\n* Butter\n" in text
     assert "&lt;Ada&gt;" in html
     assert "Tea &amp; milk" in html
-    assert html.count("<a href=") == 2
+    assert html.count("<a href=") == 3
     assert sms_count(sms.strip()).parts == 1
 
 

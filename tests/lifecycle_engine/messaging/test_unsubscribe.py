@@ -57,8 +57,8 @@ def test_one_click_unsubscribes_without_cookies_or_redirect(ada, path, body):
     answers = [client.post(path, **body) for _again in range(2)]
 
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert suppressed(customer_ids=[ada.pk], channel="email") == {ada.pk}
-    assert suppressed(customer_ids=[ada.pk], channel="sms") == set()
+    assert suppressed(customer_ids=[ada.pk], channel="email", purpose="marketing") == {ada.pk}
+    assert suppressed(customer_ids=[ada.pk], channel="sms", purpose="marketing") == set()
     assert consented(ada) == set()
 
 
