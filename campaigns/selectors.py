@@ -17,7 +17,7 @@ from campaigns.results import ArmResult, CampaignResult, campaign_results
 from campaigns.statistics import Difference
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.customers.consents import consents_granted
-from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.messaging.selectors import suppressed
 from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.sdk.actions import Recipient, actions
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _RECIPIENT_FIELDS = (
-    *("id", "external_id", "email", "phone", "first_name", "last_name"),
+    *("external_id", "email", "phone", "first_name", "last_name"),
     *("language", "time_zone", "country"),
 )
 
@@ -85,9 +85,15 @@ def enrolments_due(*, at: datetime) -> bool:
 
 def recipients_of(*, claimed: Sequence[Claimed]) -> tuple[Recipient, ...]:
     """The customers of enrolments as actions see them, in the same order."""
-    rows = Customer.objects.filter(pk__in=[row.customer_id for row in claimed])
-    known = {row["id"]: row for row in rows.values(*_RECIPIENT_FIELDS)}
-    return tuple(Recipient(**known[row.customer_id], context=row.context) for row in claimed)
+    known = customers_whole(profile_ids=[row.customer_id for row in claimed])
+    return tuple(
+        Recipient(
+            id=row.customer_id,
+            context=row.context,
+            **{name: getattr(known[row.customer_id], name) for name in _RECIPIENT_FIELDS},
+        )
+        for row in claimed
+    )
 
 
 def scores_now(*, customer_ids: Collection[int]) -> dict[int, dict[str, Any]]:

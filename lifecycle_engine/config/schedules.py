@@ -29,5 +29,10 @@ BEAT_SCHEDULE = {
     "expired leases of the outbox": _every(60, "messaging.recover"),
     "expired coupons": _every(3600, "rewards.expire_coupons"),
     "housekeeping of the log": _every(3600, "events.sweep"),
+    "possible duplicates": {
+        "task": "customers.suggest_merges",
+        "schedule": crontab(hour=3, minute=0),
+        "options": {"expires": 3600},
+    },
     "embedded broker": _every(600, "config.sweep_broker"),
 }

@@ -16,6 +16,13 @@ from campaigns.admin import OccurrenceAdmin
 from campaigns.models import Occurrence
 from lifecycle_engine.console.campaign_pages import occurrence_context
 from lifecycle_engine.console.customer_page import customer_context
+from lifecycle_engine.console.identity_pages import (
+    identity_context,
+    merge_undo_view,
+    merge_view,
+    suggestion_context,
+    suggestion_dismiss_view,
+)
 from lifecycle_engine.console.model_card import model_card_context
 from lifecycle_engine.console.reader_page import (
     quarantined_dismiss_view,
@@ -24,14 +31,14 @@ from lifecycle_engine.console.reader_page import (
     reader_retry_view,
 )
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
-from lifecycle_engine.customers.admin import CustomerAdmin
-from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.admin import CustomerAdmin, MergeSuggestionAdmin
+from lifecycle_engine.customers.models import Customer, MergeSuggestion
 from lifecycle_engine.events.admin import ReaderAdmin
 from lifecycle_engine.events.models import Reader
 from lifecycle_engine.scoring.admin import ModelVersionAdmin
 from lifecycle_engine.scoring.models import ModelVersion
 
-for _model in (User, Group, Customer, ModelVersion, Occurrence, Reader):
+for _model in (User, Group, Customer, MergeSuggestion, ModelVersion, Occurrence, Reader):
     admin.site.unregister(_model)
 
 
@@ -95,7 +102,34 @@ class CustomerPage(CustomerAdmin, PageAdmin):  # type: ignore[misc]
 
     def page_context(self, request: HttpRequest, record: Customer) -> dict[str, Any]:
         """All that is known of the customer."""
-        return customer_context(request, record)
+        return customer_context(request, record) | identity_context(request, record)
+
+    def get_urls(self) -> list[URLPattern]:
+        """What staff can do about who is who, before the pages of the records."""
+        guard = self.admin_site.admin_view
+        own = [
+            path("<int:customer_id>/merge/", guard(merge_view), name="customers_customer_merge"),
+            path(
+                "merges/<int:merge_id>/undo/", guard(merge_undo_view), name="customers_merge_undo"
+            ),
+            path(
+                "suggestions/<int:suggestion_id>/dismiss/",
+                guard(suggestion_dismiss_view),
+                name="customers_mergesuggestion_dismiss",
+            ),
+        ]
+        return [*own, *super().get_urls()]
+
+
+@admin.register(MergeSuggestion)
+class SuggestionPage(MergeSuggestionAdmin, PageAdmin):
+    """Customers who may be one, and what to do about each pair."""
+
+    page_template = "console/suggestion.html"
+
+    def page_context(self, request: HttpRequest, record: MergeSuggestion) -> dict[str, Any]:
+        """The two customers."""
+        return suggestion_context(request, record)
 
 
 @admin.register(ModelVersion)

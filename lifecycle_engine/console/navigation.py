@@ -22,6 +22,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
         _("Audience"),
         (
             (_("Customers"), "person", "customers.customer"),
+            (_("Possible duplicates"), "people", "customers.mergesuggestion"),
             (_("Segments"), "groups", "segments.segment"),
             (_("Stages"), "stairs", "segments.customerstage"),
             (_("Consents"), "verified_user", "customers.consent"),

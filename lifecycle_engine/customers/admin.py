@@ -1,13 +1,14 @@
 """Customers and identifiers in the admin."""
 
 from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers import consent_admin  # noqa: F401 - registers its pages
-from lifecycle_engine.customers.models import Customer, Identifier
+from lifecycle_engine.customers.models import Customer, Identifier, Merge, MergeSuggestion
 from lifecycle_engine.customers.selectors import customers_search
 
 
@@ -51,6 +52,28 @@ class CustomerAdmin(EngineAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Customer | None = None) -> bool:
         """A customer is erased by the erasure service, which reaches the log as well."""
         return False
+
+
+@admin.register(Merge)
+class MergeAdmin(RecordAdmin):
+    """Which profiles became part of which customers, and which were taken apart again."""
+
+    list_display = ["profile", "into", "cause", "actor", "reason", "merged_at", "undone_at"]
+    list_filter = ["cause", ("undone_at", EmptyFieldListFilter)]
+    list_select_related = ["profile", "into"]
+    search_fields = ["=profile__external_id", "=into__external_id"]
+    ordering = ["-id"]
+
+
+@admin.register(MergeSuggestion)
+class MergeSuggestionAdmin(RecordAdmin):
+    """Known customers who may be one: staff decide."""
+
+    list_display = ["first", "second", "cause", "seen_at", "dismissed_by"]
+    list_filter = ["cause", ("dismissed_at", EmptyFieldListFilter)]
+    list_select_related = ["first", "second"]
+    search_fields = ["=first__external_id", "=second__external_id"]
+    ordering = ["-id"]
 
 
 @admin.register(Identifier)

@@ -32,6 +32,13 @@ class CustomerListView(ListAPIView[Customer]):
         """All customers, or those that the query names."""
         return selectors.customers_list(email=self.request.query_params.get("email"))
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """A page of whole customers."""
+        page = super().paginate_queryset(queryset)
+        if page is not None:
+            selectors.customers_complete(customers=page)
+        return page
+
 
 class CustomerDetailView(APIView):
     """One customer with its profile."""

@@ -8,6 +8,7 @@ from django.core.validators import EmailValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.encryption import HASH_LENGTH
@@ -80,7 +81,8 @@ class Customer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip() or self.external_id or str(self.pk)
+        name = f"{self.first_name} {self.last_name}".strip() or self.external_id
+        return name or gettext("Visitor %(number)s") % {"number": self.pk}
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save with the hashes that belong to the address and the number."""
@@ -118,6 +120,88 @@ class Identifier(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}"
+
+
+class MergeCause(models.TextChoices):
+    """What made two profiles one customer."""
+
+    SIGNED_IN = "signed_in", _("An anonymous visitor gave a customer number")
+    STAFF = "staff", _("Staff")
+
+
+class Merge(models.Model):
+    """One customer became part of another. Entries are added, and ended by an undoing.
+
+    Nothing else changes: each profile keeps its traits, identifiers and events, and who reads them
+    puts them together. The live entries make a forest; ``Customer.merged_into`` names the root of
+    each tree.
+    """
+
+    profile = models.ForeignKey(
+        Customer, models.CASCADE, related_name="merges", verbose_name=_("profile")
+    )
+    into = models.ForeignKey(
+        Customer, models.CASCADE, related_name="merges_in", verbose_name=_("into")
+    )
+    cause = models.CharField(_("cause"), max_length=12, choices=MergeCause.choices)
+    actor = models.CharField(_("by"), max_length=150, blank=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    merged_at = models.DateTimeField(_("merged"), db_default=Now())
+    undone_at = models.DateTimeField(_("undone"), null=True, blank=True)
+    undone_by = models.CharField(_("undone by"), max_length=150, blank=True)
+
+    class Meta:
+        verbose_name = _("merge")
+        verbose_name_plural = _("merges")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile"], condition=Q(undone_at=None), name="merge_live_once"
+            ),
+            models.CheckConstraint(condition=~Q(profile=F("into")), name="merge_of_two"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} → {self.into_id}"
+
+
+class SuggestionCause(models.TextChoices):
+    """What speaks for two customers being one person."""
+
+    ANONYMOUS_ID = "anonymous_id", _("They share an anonymous id")
+    ALIAS = "alias", _("An alias joined their numbers")
+    EMAIL = "email", _("They have the same e-mail address")
+    PHONE = "phone", _("They have the same telephone number")
+
+
+class MergeSuggestion(models.Model):
+    """Two known customers who may be one: only staff merge those. ``first`` has the lower id."""
+
+    first = models.ForeignKey(
+        Customer, models.CASCADE, related_name="+", verbose_name=_("first customer")
+    )
+    second = models.ForeignKey(
+        Customer, models.CASCADE, related_name="+", verbose_name=_("second customer")
+    )
+    cause = models.CharField(_("cause"), max_length=12, choices=SuggestionCause.choices)
+    created_at = models.DateTimeField(_("first seen"), db_default=Now())
+    seen_at = models.DateTimeField(_("last seen"), db_default=Now())
+    dismissed_by = models.CharField(_("dismissed by"), max_length=150, blank=True)
+    dismissed_at = models.DateTimeField(_("dismissed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("possible duplicate")
+        verbose_name_plural = _("possible duplicates")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["first", "second", "cause"], name="merge_suggested_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(first__lt=F("second")), name="merge_suggestion_in_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_id} = {self.second_id}?"
 
 
 class ConsentPurpose(models.TextChoices):

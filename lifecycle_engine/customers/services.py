@@ -10,7 +10,8 @@ from django.db import transaction
 from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.encryption import encrypt
 from lifecycle_engine.core.sql import sql_execute, sql_rows
-from lifecycle_engine.customers.models import IdentifierKind
+from lifecycle_engine.customers.identity import visitors_merge
+from lifecycle_engine.customers.models import IdentifierKind, Merge
 from lifecycle_engine.customers.rows import (
     ENCRYPTED_TRAITS,
     TEXT_TRAITS,
@@ -33,6 +34,8 @@ class Identities:
 
     by_user_id: Mapping[str, int]
     by_anonymous_id: Mapping[str, int]
+    #: Anonymous profiles that became part of a customer because of these names.
+    merges: Sequence[Merge] = ()
 
     def customer_id(self, user_id: str | None, anonymous_id: str | None) -> int:
         """The customer that the user id names, or else the anonymous id."""
@@ -90,22 +93,32 @@ def traits_merge(earlier: Any, later: Traits) -> Any:
 def customers_resolve(*, names: Iterable[tuple[str | None, str | None]]) -> Identities:
     """The customers that pairs of (user id, anonymous id) name; unknown ones are made.
 
-    An anonymous id that comes with a user id for the first time becomes that customer's. Two
+    An anonymous id that comes with a user id for the first time becomes that customer's; one that
+    had a profile of its own has it merged into the customer, see ``identity``. Two
     processes that bring the same new name at once make one customer: the unique constraints decide,
     and names are entered in sorted order, so that they can't wait for each other.
     """
     # Of several user ids that come with one anonymous id, the first one gets it.
     owners: dict[str, str | None] = {}
     user_ids: set[str] = set()
+    together: set[tuple[str, str]] = set()
     for user_id, anonymous_id in names:
         if user_id is not None:
             user_ids.add(user_id)
         if anonymous_id is not None:
             owners[anonymous_id] = owners.get(anonymous_id) or user_id
+        if user_id is not None and anonymous_id is not None:
+            together.add((anonymous_id, user_id))
     # No savepoint of its own: ingestion calls this for every request, inside its transaction.
     with transaction.atomic(savepoint=False):
         users = _users_resolve(user_ids)
-        return Identities(users, _anonymous_resolve(owners, users))
+        visitors = _anonymous_resolve(owners, users)
+        apart = {
+            (visitors[anonymous_id], users[user_id])
+            for anonymous_id, user_id in together
+            if visitors[anonymous_id] != users[user_id]
+        }
+        return Identities(users, visitors, visitors_merge(apart=apart) if apart else ())
 
 
 def _users_resolve(user_ids: set[str]) -> dict[str, int]:

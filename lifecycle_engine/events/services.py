@@ -8,10 +8,9 @@ import msgspec
 from django.db import DataError, connection, transaction
 
 from lifecycle_engine.core.bulk import copy_rows
-from lifecycle_engine.core.documents import DocumentError, document_encode
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.rows import Rejection as UpsertRejection
-from lifecycle_engine.customers.rows import UpsertResult, text_problem
+from lifecycle_engine.customers.rows import UpsertResult
 from lifecycle_engine.events.grouping import Group
 from lifecycle_engine.events.items import (
     NOTHING_SAID,
@@ -21,15 +20,17 @@ from lifecycle_engine.events.items import (
     Sending,
     item_read,
 )
-from lifecycle_engine.events.log import log_write, receipts_take
 from lifecycle_engine.events.models import RejectedEvent
 from lifecycle_engine.events.partitions import months_of, partitions_ensure, partitions_prepare
+from lifecycle_engine.events.recording import (
+    ENGINE_SOURCE,
+    EngineEventError,
+    events_record,
+)
 from lifecycle_engine.events.rejections import log_sweep, rejected_batches, rejections_keep
 from lifecycle_engine.events.rows import (
     PRODUCT_COLUMNS,
-    EngineEvent,
     IngestResult,
-    LogRow,
     ProductRow,
     Rejection,
     ReplayResult,
@@ -38,6 +39,7 @@ from lifecycle_engine.events.rows import (
 from lifecycle_engine.events.writing import Brought, brought_write
 
 __all__ = [
+    "EngineEventError",
     "events_ingest",
     "events_record",
     "log_sweep",
@@ -46,10 +48,6 @@ __all__ = [
     "products_upsert",
     "rejected_replay",
 ]
-
-#: The source of what the engine itself records; nobody else may use it.
-ENGINE_SOURCE = "engine"
-
 
 #: So many events are written by one transaction: small enough that readers, who wait for it, and
 #: the requests behind it don't notice.
@@ -61,10 +59,6 @@ _GROUP = Group(
 
 class SourceError(Exception):
     """A source may not be used, or has no name."""
-
-
-class EngineEventError(Exception):
-    """An event of the engine's own is wrong."""
 
 
 def events_ingest(
@@ -164,31 +158,6 @@ def _ingested(
     return accepted + more, refused + refused_too
 
 
-def events_record(*, rows: Sequence[EngineEvent]) -> int:
-    """Append what the engine itself did to the log, inside the transaction of the doing.
-
-    An event whose message id was recorded before is left out.
-
-    Returns:
-        How many events were new.
-
-    Raises:
-        EngineEventError: a row is wrong; nothing is recorded.
-        RuntimeError: no transaction is open, so that doing and recording could part.
-    """
-    if not connection.in_atomic_block:
-        raise RuntimeError("events_record wants the transaction of what it records")
-    by_message_id: dict[str, LogRow] = {}
-    for row in rows:
-        by_message_id.setdefault(row.message_id, _engine_row(row))
-    if not by_message_id:
-        return 0
-    partitions_ensure(months=months_of(row.occurred_at for row in by_message_id.values()))
-    fresh = receipts_take(source=ENGINE_SOURCE, message_ids=list(by_message_id))
-    log_write((by_message_id[message_id] for message_id in sorted(fresh)), received=False)
-    return len(fresh)
-
-
 def products_upsert(*, rows: Sequence[ProductRow]) -> UpsertResult:
     """Make or replace products of the catalogue by SKU; the last of several rows for one counts.
 
@@ -222,31 +191,6 @@ def _items_read(
         except ItemError as error:
             rejected.append(Rejection(index, error.message_id, error.field, error.message))
     return good, rejected
-
-
-def _engine_row(row: EngineEvent) -> LogRow:
-    for field, limit in (("message_id", 100), ("name", 200)):
-        if problem := text_problem(getattr(row, field), limit):
-            raise EngineEventError(f"{field} {problem}")
-    if row.occurred_at.tzinfo is None:
-        raise EngineEventError(f"occurred_at wants a time with a zone, got {row.occurred_at}")
-    try:
-        properties = document_encode(row.properties)
-    except DocumentError as error:
-        raise EngineEventError(f"properties {error}") from None
-    return LogRow(
-        source=ENGINE_SOURCE,
-        customer_id=row.customer_id,
-        message_id=row.message_id,
-        name=row.name,
-        properties=properties,
-        value=row.value,
-        currency=row.currency,
-        product_sku=row.product_sku,
-        category=None,
-        campaign=row.campaign,
-        occurred_at=row.occurred_at,
-    )
 
 
 def _product_values(row: ProductRow) -> tuple[Any, ...]:

@@ -7,7 +7,9 @@ import msgspec
 from django.db import transaction
 
 from lifecycle_engine.customers import services as customers
+from lifecycle_engine.customers.identity import aliases_suggest
 from lifecycle_engine.customers.rows import Traits
+from lifecycle_engine.events.identity import identities_resolve
 from lifecycle_engine.events.items import Item
 from lifecycle_engine.events.log import log_write, receipts_take
 from lifecycle_engine.events.rows import LogRow
@@ -30,7 +32,10 @@ def brought_write(requests: Sequence[Brought]) -> list[int]:
     fresh = _fresh(requests)
     new = [item for items in fresh for item in items]
     if new:
-        identities = customers.customers_resolve(names=(pair for i in new for pair in _pairs(i)))
+        received_at = max(request.received_at for request in requests)
+        names = (pair for item in new for pair in _pairs(item))
+        identities = identities_resolve(names=names, at=received_at)
+        _aliases_suggest(new, identities)
         _traits_apply(new, identities)
         log_write(
             LogRow(
@@ -70,6 +75,16 @@ def _fresh(requests: Sequence[Brought]) -> list[list[Item]]:
             if message_id in taken:
                 fresh[number].append(item)
     return fresh
+
+
+def _aliases_suggest(items: Sequence[Item], identities: customers.Identities) -> None:
+    aliases = [
+        (identities.customer_id(item.user_id, item.anonymous_id), item.also_known_as)
+        for item in items
+        if item.also_known_as is not None
+    ]
+    if aliases:
+        aliases_suggest(aliases=aliases)
 
 
 def _traits_apply(items: Sequence[Item], identities: customers.Identities) -> None:

@@ -33,6 +33,7 @@ from django.utils.translation import gettext as _
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.consents import consents_granted
 from lifecycle_engine.customers.models import ConsentPurpose
+from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.events.rows import EngineEvent
 from lifecycle_engine.events.services import events_record
 from lifecycle_engine.messaging.addresses import address_hash
@@ -82,8 +83,11 @@ def outbox_recover() -> Recovery:
 def _claim(claim: str, limit: int) -> tuple[int, list[Message]]:
     params = {"claim": claim, "limit": limit, "lease": settings.OUTBOX_LEASE}
     ids = [message_id for (message_id,) in sql_rows("messaging", "messages_claim", params)]
-    found = Message.objects.filter(pk__in=ids).select_related("customer", "template")
+    found = Message.objects.filter(pk__in=ids).select_related("template")
     messages = list(found.order_by("channel", "due_at", "pk"))
+    customers = customers_whole(profile_ids={message.customer_id for message in messages})
+    for message in messages:
+        message.recipient = customers[message.customer_id]
     stopped = dict(_stopped(messages))
     if stopped:
         sql_execute(
@@ -122,7 +126,7 @@ def _channel_and_purpose(message: Message) -> tuple[str, str]:
 def _silenced(channel: str, purpose: str, batch: list[Message]) -> set[int]:
     if channel not in channels:
         return set()
-    customers = {message.customer_id: message.customer for message in batch}.values()
+    customers = {message.customer_id: message.recipient for message in batch}
     return customers_suppressed(
         channel=channels.get(channel)(), customers=customers, purpose=purpose
     )
@@ -163,7 +167,7 @@ def _message_send(channel: Channel, message: Message, claim: str, at: datetime) 
 
 
 def _rendered(channel: Channel, message: Message) -> Rendered:
-    to = channel.address(message.customer)
+    to = channel.address(message.recipient)
     if not to:
         raise PermanentError(_("The customer has no address on this channel."))
     template, context = message.template, _context(channel, message, to)
@@ -178,7 +182,7 @@ def _rendered(channel: Channel, message: Message) -> Rendered:
 
 
 def _context(channel: Channel, message: Message, to: str) -> Mapping[str, Any]:
-    customer, given = message.customer, dict(message.context)
+    customer, given = message.recipient, dict(message.context)
     person = {
         "first_name": customer.first_name,
         "last_name": customer.last_name,

@@ -98,6 +98,9 @@ class Message(models.Model):
     queued_at = models.DateTimeField(_("queued"), db_default=Now())
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
 
+    #: The whole customer, for whoever is sending: who it is may have changed since it was queued.
+    recipient: Customer
+
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")

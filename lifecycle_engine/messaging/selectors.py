@@ -1,13 +1,14 @@
 """Reading the outbox and the suppressions."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db.models.functions import Now
 
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.messaging.models import Message, MessageState
 from lifecycle_engine.messaging.suppressions import addresses_suppressed
 from lifecycle_engine.sdk.channels import Channel, channels
@@ -52,16 +53,18 @@ def suppressed(*, customer_ids: Collection[int], channel: str, purpose: str) -> 
         UnknownExtensionError: there is no such channel.
     """
     kind = channels.get(channel)()
-    customers = Customer.objects.filter(pk__in=customer_ids).only("email", "phone")
+    customers = customers_whole(profile_ids=customer_ids)
     return customers_suppressed(channel=kind, customers=customers, purpose=purpose)
 
 
 def customers_suppressed(
-    *, channel: Channel, customers: Iterable[Customer], purpose: str
+    *, channel: Channel, customers: Mapping[int, Customer], purpose: str
 ) -> set[int]:
-    """Those of the customers whose address on the channel is suppressed for the purpose."""
+    """Those of the profiles whose customer has an address that is suppressed for the purpose."""
     addresses = {
-        customer.pk: address for customer in customers if (address := channel.address(customer))
+        profile_id: address
+        for profile_id, customer in customers.items()
+        if (address := channel.address(customer))
     }
     found = addresses_suppressed(channel=channel, addresses=addresses.values(), purpose=purpose)
     return {customer_id for customer_id, address in addresses.items() if address in found}

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from lifecycle_engine.core.api.pagination import KeysetPagination
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import Scope
-from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.selectors import customer_by_external_id
 from lifecycle_engine.segments.explanation import segment_explain
 from lifecycle_engine.segments.models import Membership, Segment
 from lifecycle_engine.segments.rules import RuleError, RuleEvaluationError
@@ -77,7 +77,7 @@ class SegmentExplain(APIView):
         """The rule's tree with the outcome of every condition for the customer, as of now."""
         segment = get_object_or_404(Segment, key=key)
         number = request.query_params.get("customer", "")
-        customer = Customer.objects.filter(external_id=number).first()
+        customer = customer_by_external_id(external_id=number)
         if customer is None:
             raise exceptions.ValidationError({"customer": [f"No customer {number!r}."]})
         at = business_now()

@@ -19,6 +19,7 @@ from datetime import datetime
 
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.customers.selectors import root_ids
 from lifecycle_engine.events.quarantine import reader_handler
 from lifecycle_engine.events.readers import batch_customer_ids, reader_advance
 from lifecycle_engine.events.rows import Batch
@@ -54,7 +55,9 @@ def touched_settle(*, at: datetime, limit: int = _LIMIT) -> RefreshReport | None
         rows = sql_rows("segments", "touched_ready", params) if free else []
         if not rows:
             return None
-        customer_ids = sorted({customer_id for _, customer_id in rows})
+        profile_ids = {customer_id for _, customer_id in rows}
+        # A profile that became part of a customer leaves its segments, the customer may join them.
+        customer_ids = sorted({*profile_ids, *root_ids(profile_ids=profile_ids).values()})
         report = segments_refresh_touched(customer_ids=customer_ids, at=at)
         TouchedCustomer.objects.filter(pk__in=[pk for pk, _ in rows]).delete()
         return report

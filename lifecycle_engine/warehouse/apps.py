@@ -20,6 +20,7 @@ class WarehouseConfig(AppConfig):
         for name, schema in {
             "customers": schemas.CUSTOMERS,
             "products": schemas.PRODUCTS,
+            "merged_profiles": schemas.MERGED_PROFILES,
             "profiling_objections": schemas.PROFILING_OBJECTIONS,
         }.items():
             table_register(name, schema=schema, read=sql_text(self.label, name))

@@ -32,6 +32,8 @@ PRODUCTS = pa.schema(
     }
 )
 
+MERGED_PROFILES = pa.schema({"profile_id": pa.int64(), "root_id": pa.int64()})
+
 PROFILING_OBJECTIONS = pa.schema({"customer_id": pa.int64()})
 
 EVENTS = pa.schema(

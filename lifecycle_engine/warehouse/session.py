@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -16,6 +17,30 @@ from lifecycle_engine.warehouse.registry import table_get
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
 
+class LiveTables:
+    """The tables of one session that come from PostgreSQL, each read once, whatever the window."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tables: dict[str, ir.Table] = {}
+
+    def __getitem__(self, name: str) -> ir.Table:
+        """The registered table of that name.
+
+        Raises:
+            UnknownTableError: there is none.
+        """
+        if name not in self._tables:
+            self._tables[name] = self._engine.live_table(name, table_get(name).rows())
+        return self._tables[name]
+
+    @cached_property
+    def merged_profiles(self) -> ir.Table | None:
+        """Which profiles are part of which customers, or None where nobody was merged."""
+        rows = table_get("merged_profiles").rows()
+        return self._engine.live_table("merged_profiles", rows) if rows.num_rows else None
+
+
 class SessionTables(Tables):
     """The tables of one engine session; see ``sdk.tables.Tables``."""
 
@@ -25,14 +50,13 @@ class SessionTables(Tables):
         *,
         start: datetime | None,
         as_of: datetime,
-        live: dict[str, ir.Table] | None = None,
+        live: LiveTables | None = None,
     ) -> None:
         self._engine = engine
         self._start = start
         self._as_of = as_of
         self._log: dict[str, ir.Table] = {}
-        # Shared with the windows of the same session, so that each is read once.
-        self._live: dict[str, ir.Table] = {} if live is None else live
+        self._live = LiveTables(engine) if live is None else live
 
     @property
     def as_of(self) -> datetime:
@@ -47,19 +71,16 @@ class SessionTables(Tables):
             WarehouseReadError: the columnar copy or PostgreSQL can't be read.
         """
         try:
-            return self._log_table(name) if name in LOG_TABLES else self._live_table(name)
+            return self._log_table(name) if name in LOG_TABLES else self._live[name]
         except READ_ERRORS as error:
             raise WarehouseReadError(f"Table {name!r} can't be read: {error}") from error
 
     def _log_table(self, name: str) -> ir.Table:
         if name not in self._log:
-            self._log[name] = self._engine.log_table(name, start=self._start, end=self._as_of)
+            self._log[name] = self._engine.log_table(
+                name, start=self._start, end=self._as_of, merged=self._live.merged_profiles
+            )
         return self._log[name]
-
-    def _live_table(self, name: str) -> ir.Table:
-        if name not in self._live:
-            self._live[name] = self._engine.live_table(name, table_get(name).rows())
-        return self._live[name]
 
     def before(self, moment: datetime) -> "SessionTables":
         """The same tables as of an earlier moment; for features."""

@@ -13,6 +13,7 @@ from django.db import DataError, transaction
 from lifecycle_engine.core.bulk import copy_arrow
 from lifecycle_engine.customers import services as customers
 from lifecycle_engine.customers.rows import Traits
+from lifecycle_engine.events.identity import identities_resolve
 from lifecycle_engine.events.imports.chunks import Chunk, Refusal, refusal, rows_of
 from lifecycle_engine.events.imports.event_columns import SCHEMA, columns_read, items_table
 from lifecycle_engine.events.imports.event_items import ItemReader, ItemsRead
@@ -112,7 +113,7 @@ class EventWriter:
             fresh = fresh.filter(pa.array([known in taken for known in message_ids]))
         if not fresh.num_rows:
             return 0
-        customer_ids = _customer_ids(fresh)
+        customer_ids = _customer_ids(fresh, received_at)
         if traits:
             _traits_apply(fresh, customer_ids, traits)
         copy_arrow("events_event", self._log_rows(fresh, customer_ids, received_at))
@@ -140,10 +141,11 @@ def _firsts(rows: pa.Table) -> pa.Table:
     return rows if len(places) == rows.num_rows else rows.take(np.sort(places))
 
 
-def _customer_ids(rows: pa.Table) -> list[int]:
+def _customer_ids(rows: pa.Table, received_at: datetime) -> list[int]:
     """Whose the events are; customers that nobody knows yet are made."""
     user_ids, anonymous_ids = rows["user_id"].to_pylist(), rows["anonymous_id"].to_pylist()
-    identities = customers.customers_resolve(names=_names(rows, user_ids, anonymous_ids))
+    names = _names(rows, user_ids, anonymous_ids)
+    identities = identities_resolve(names=names, at=received_at)
     customer_id = identities.customer_id
     return [customer_id(*pair) for pair in zip(user_ids, anonymous_ids, strict=True)]
 

@@ -10,7 +10,8 @@ from lifecycle_engine.events.imports.files import digest_of, file_opened, pieces
 from lifecycle_engine.events.imports.mapping import mapping_complete
 from lifecycle_engine.events.imports.tables import table_open
 from lifecycle_engine.events.models import Import, ImportKind, ImportState
-from lifecycle_engine.events.services import ENGINE_SOURCE, SourceError
+from lifecycle_engine.events.recording import ENGINE_SOURCE
+from lifecycle_engine.events.services import SourceError
 
 _UNFINISHED = (ImportState.QUEUED, ImportState.RUNNING, ImportState.STOPPED)
 

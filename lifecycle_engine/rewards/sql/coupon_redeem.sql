@@ -13,7 +13,15 @@ WITH used AS (
         AND offer.currency = %(currency)s
         AND offer.minimum_order <= %(order_value)s
         AND customer.id = coupon.customer_id
-        AND (%(customer)s::text IS NULL OR customer.external_id = %(customer)s::text)
+        AND (
+            %(customer)s::text IS NULL
+            -- Whoever was merged is one customer, by whichever number.
+            OR COALESCE(customer.merged_into_id, customer.id) = (
+                SELECT COALESCE(given.merged_into_id, given.id)
+                FROM customers_customer AS given
+                WHERE given.external_id = %(customer)s::text
+            )
+        )
     RETURNING
         coupon.id,
         coupon.offer_id,

@@ -32,4 +32,12 @@ WHERE
     AND coupon.expires_at > %(at)s
     AND (%(currency)s::text IS NULL OR offer.currency = %(currency)s::text)
     AND (%(order_value)s::numeric IS NULL OR offer.minimum_order <= %(order_value)s::numeric)
-    AND (%(customer)s::text IS NULL OR customer.external_id = %(customer)s::text)
+    AND (
+        %(customer)s::text IS NULL
+        -- Whoever was merged is one customer, by whichever number.
+        OR COALESCE(customer.merged_into_id, customer.id) = (
+            SELECT COALESCE(given.merged_into_id, given.id)
+            FROM customers_customer AS given
+            WHERE given.external_id = %(customer)s::text
+        )
+    )

@@ -14,7 +14,9 @@ class Engine(Protocol):
     document's top-level member, the key taken literally, null where it is missing or null.
     """
 
-    def log_table(self, name: str, *, start: datetime | None, end: datetime) -> ir.Table:
+    def log_table(
+        self, name: str, *, start: datetime | None, end: datetime, merged: ir.Table | None = None
+    ) -> ir.Table:
         """A table of the columnar copy with ``start <= occurred_at < end``."""
 
     def live_table(self, name: str, rows: pa.Table) -> ir.Table:

@@ -44,21 +44,31 @@ class DuckDBEngine:
         self._connection.execute(_SESSION)
         self._made = 0
 
-    def log_table(self, name: str, *, start: datetime | None, end: datetime) -> ir.Table:
-        """A table of the columnar copy with ``start <= occurred_at < end``."""
+    def log_table(
+        self, name: str, *, start: datetime | None, end: datetime, merged: ir.Table | None = None
+    ) -> ir.Table:
+        """A table of the columnar copy with ``start <= occurred_at < end``.
+
+        With ``merged`` the rows are under the customer that the profile is part of.
+        """
         schema = LOG_TABLES[name]
         files = self._store.files(name, start=start, end=end)
         if not files:
             return self.live_table(name, schema.empty_table())
         listed = ", ".join(_quoted(file) for file in files)
         columns = ", ".join(f'"{column}"' for column in schema.names)
+        joined = ""
+        if merged is not None:
+            root = "coalesce(root_id, customer_id) AS customer_id"
+            columns = columns.replace('"customer_id"', root)
+            joined = f' LEFT JOIN "{merged.get_name()}" ON profile_id = customer_id'
         bounds = [f"occurred_at < {_moment(end)}"]
         if start is not None:
             bounds.append(f"occurred_at >= {_moment(start)}")
         unique = self._unique(name)
         self._connection.execute(
             f'CREATE TEMP VIEW "{unique}" AS SELECT {columns}'  # noqa: S608 - all quoted above
-            f" FROM read_parquet([{listed}], hive_partitioning = false)"
+            f" FROM read_parquet([{listed}], hive_partitioning = false){joined}"
             f" WHERE {' AND '.join(bounds)}"
         )
         return ibis.table(ibis.Schema.from_pyarrow(schema), name=unique)

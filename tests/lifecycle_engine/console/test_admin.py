@@ -17,7 +17,7 @@ OUR_MODELS = [
 RECORDS = {
     "campaigns": {"campaignversion", "decision", "enrolment", "occurrence"},
     "core": {"jobrun"},
-    "customers": {"consent", "customer", "identifier"},
+    "customers": {"consent", "customer", "identifier", "merge", "mergesuggestion"},
     "events": {
         "event",
         "eventreceipt",

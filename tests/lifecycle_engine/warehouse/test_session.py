@@ -88,7 +88,7 @@ def test_live_tables_come_from_the_database():
 @pytest.mark.django_db(transaction=True)
 def test_live_tables_are_read_only_when_asked_for():
     with warehouse_session(as_of=DECEMBER) as tables:
-        read = tables._live
+        read = tables._live._tables
 
         assert read == {}
         assert tables.customers is tables["customers"]
