@@ -28,6 +28,7 @@ BEAT_SCHEDULE = {
     "outbox": _every(5, "messaging.deliver"),
     "expired leases of the outbox": _every(60, "messaging.recover"),
     "expired coupons": _every(3600, "rewards.expire_coupons"),
+    "imports": _every(60, "events.run_imports"),
     "housekeeping of the log": _every(3600, "events.sweep"),
     "possible duplicates": {
         "task": "customers.suggest_merges",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -48,6 +48,14 @@ class Chunk:
     table: pa.Table | None = None
     documents: Sequence[bytes] = ()
     refused: Sequence[Refusal] = field(default=())
+
+    def head(self, count: int) -> list[tuple[int, dict[str, Any]]]:
+        """The first few rows that can be read."""
+        if self.table is None:
+            first = replace(self, documents=self.documents[:count], numbers=self.numbers[:count])
+        else:
+            first = replace(self, table=self.table.slice(0, count), numbers=self.numbers[:count])
+        return first.read()[0]
 
     def read(self) -> tuple[list[tuple[int, dict[str, Any]]], list[Refusal]]:
         """The rows one by one, each with its number, and those that are no objects."""

@@ -54,8 +54,8 @@ SHAPES: Mapping[ImportKind, Shape] = {
     ),
     ImportKind.CONSENTS: Shape(
         fields=(
-            *("external_id", "channel", "purpose", "granted", "recorded_at", "text_version"),
-            "source",
+            *("external_id", "channel", "purpose", "granted", "recorded_at", "expires_at"),
+            *("source", "text_version", "text_language", "text", "ip_address", "user_agent"),
         ),
         required=(("external_id",), ("purpose",), ("granted",), ("recorded_at",)),
     ),
@@ -95,7 +95,7 @@ def mapping_complete(
     _given_checked(kind, columns, given)
     mapping = {column: name for column, name in given.items() if name}
     taken = set(mapping.values())
-    guessed = _guessed(shape, [column for column in columns if column not in given])
+    guessed = fields_guessed(kind, [column for column in columns if column not in given])
     mapping |= {column: name for column, name in guessed.items() if name not in taken}
     if kind == ImportKind.EVENTS and "type" in columns:
         return mapping  # Items of the Segment specification, each of which says what it is.
@@ -121,8 +121,9 @@ def _given_checked(kind: ImportKind, columns: Sequence[str], given: Mapping[str,
         raise ImportFileError(f"has two columns for {', '.join(sorted(twice))}")
 
 
-def _guessed(shape: Shape, columns: Sequence[str]) -> dict[str, str]:
+def fields_guessed(kind: ImportKind, columns: Sequence[str]) -> dict[str, str]:
     """The fields that the columns' names say."""
+    shape = SHAPES[kind]
     guessed: dict[str, str] = {}
     by_name = {_plain(column): column for column in reversed(columns)}
     for name in shape.fields:

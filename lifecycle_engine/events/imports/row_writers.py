@@ -30,6 +30,7 @@ _Values = Mapping[str, Any]
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "created_at": time_read,
     "recorded_at": time_read,
+    "expires_at": time_read,
     "granted": flag_read,
     "available": flag_read,
     "price": amount_read,

@@ -21,7 +21,6 @@ RECORDS = {
     "events": {
         "event",
         "eventreceipt",
-        "import",
         "importrejection",
         "product",
         "quarantinedevent",
