@@ -35,5 +35,6 @@ BEAT_SCHEDULE = {
         "schedule": crontab(hour=3, minute=0),
         "options": {"expires": 3600},
     },
+    "kinds of attributes": _every(30, "events.learn_attributes"),
     "embedded broker": _every(600, "config.sweep_broker"),
 }

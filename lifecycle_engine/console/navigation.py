@@ -23,6 +23,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
         (
             (_("Customers"), "person", "customers.customer"),
             (_("Possible duplicates"), "people", "customers.mergesuggestion"),
+            (_("Attributes"), "label", "customers.attribute"),
             (_("Segments"), "groups", "segments.segment"),
             (_("Stages"), "stairs", "segments.customerstage"),
             (_("Consents"), "verified_user", "customers.consent"),

@@ -336,3 +336,46 @@ class Consent(models.Model):
     def stands(self, *, at: datetime) -> bool:
         """Whether the entry, if it is the newest, grants at that time."""
         return self.granted and (self.expires_at is None or self.expires_at > at)
+
+
+class AttributeKind(models.TextChoices):
+    """What kind of value an attribute has."""
+
+    TEXT = "text", _("Text")
+    NUMBER = "number", _("Number")
+    BOOLEAN = "boolean", _("Yes or no")
+    MOMENT = "moment", _("Date or time")
+    LIST = "list", _("List")
+    OBJECT = "object", _("Object")
+
+
+class Attribute(models.Model):
+    """A name that customers' attributes have, and what kind of value it stands for.
+
+    Values are kept with the customers, as they were sent. Of one that doesn't fit only its place in
+    the log is noted: it is shown from there, and erased there.
+    """
+
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=AttributeKind.choices)
+    fixed = models.BooleanField(
+        _("fixed"), default=False, help_text=_("Set by staff: traffic does not change it.")
+    )
+    description = models.CharField(_("description"), max_length=300, blank=True)
+    seen = models.BigIntegerField(_("values"), default=0)
+    first_seen_at = models.DateTimeField(_("first seen"))
+    last_seen_at = models.DateTimeField(_("last seen"))
+    conflicts = models.BigIntegerField(_("conflicts"), default=0)
+    conflict_kind = models.CharField(
+        _("conflicting kind"), max_length=10, choices=AttributeKind.choices, blank=True
+    )
+    conflict_source = models.CharField(_("source of the conflict"), max_length=100, blank=True)
+    conflict_at = models.DateTimeField(_("last conflict"), null=True, blank=True)
+    conflict_event_id = models.UUIDField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("attribute")
+        verbose_name_plural = _("attributes")
+
+    def __str__(self) -> str:
+        return self.name

@@ -13,7 +13,10 @@ from unfold.views import ChangeList
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.modeladmin import RecordAdmin, labelled
 from lifecycle_engine.core.words import count_words, duration_words
-from lifecycle_engine.events import services
+from lifecycle_engine.events import (
+    attribute_admin,  # noqa: F401 - registers its pages
+    services,
+)
 from lifecycle_engine.events.imports import admin as imports_admin  # noqa: F401 - registers
 from lifecycle_engine.events.models import (
     Event,

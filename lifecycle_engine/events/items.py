@@ -45,6 +45,7 @@ _TRAIT_COLUMNS = {
 }
 #: When the customer's account was made; what a customer list calls first seen.
 _CREATED = "createdAt"
+TRAITS_WITH_A_COLUMN = (*_TRAIT_COLUMNS, _CREATED)
 _NOTHING = msgspec.Raw()
 _TRAIT_NAMES = {column: name for name, column in _TRAIT_COLUMNS.items()}
 

@@ -168,7 +168,7 @@ def reader_restart(name: str) -> None:
 
 def batch_events(batch: Batch, *, names: Sequence[str] | None = None) -> list[LogEvent]:
     """The batch's events in the order of the log; only those with one of the names, if given."""
-    params = _bounds(batch) | {"names": None if names is None else list(names)}
+    params = batch_bounds(batch) | {"names": None if names is None else list(names)}
     # Django hands jsonb out as text.
     return [
         LogEvent(*(*row[:5], msgspec.json.decode(row[5]), *row[6:]))
@@ -178,7 +178,7 @@ def batch_events(batch: Batch, *, names: Sequence[str] | None = None) -> list[Lo
 
 def batch_customer_ids(batch: Batch) -> list[int]:
     """The customers that the batch touches, each once, in order."""
-    rows = sql_rows("events", "batch_customer_ids", _bounds(batch))
+    rows = sql_rows("events", "batch_customer_ids", batch_bounds(batch))
     return [customer_id for (customer_id,) in rows]
 
 
@@ -256,7 +256,7 @@ def _batch_pending(reader: Reader) -> Batch:
         upto_id=reader.pending_event_id,
         count=0,
     )
-    ((count,),) = sql_rows("events", "batch_count", _bounds(batch))
+    ((count,),) = sql_rows("events", "batch_count", batch_bounds(batch))
     return replace(batch, count=count)
 
 
@@ -350,7 +350,8 @@ def _batch_quarantine(reader: Reader, batch: Batch, error: str) -> None:
     _reader_move(reader, batch, handled=False)
 
 
-def _bounds(batch: Batch) -> dict[str, object]:
+def batch_bounds(batch: Batch) -> dict[str, object]:
+    """The places between which the batch lies, as parameters of a statement."""
     return {
         "after_txid": batch.after_txid,
         "after_id": batch.after_id,
