@@ -72,6 +72,8 @@ class Environment(BaseModel):
     debug: bool = Field(default=False, alias="DEBUG")
     # Whatever stands before what they wrote in X-Forwarded-For is the client's invention.
     trusted_proxies: int = Field(default=0, ge=0, alias="TRUSTED_PROXIES")
+    # None: for ever.
+    event_retention_months: int | None = Field(default=None, ge=1, alias="EVENT_RETENTION_MONTHS")
     # Below the threads of a web process, so that one is left to say that there are too many.
     ingest_waiting_limit: int = Field(default=12, ge=1, alias="INGEST_WAITING_LIMIT")
     allowed_hosts: str = Field(default="127.0.0.1,localhost", alias="ALLOWED_HOSTS")

@@ -36,5 +36,6 @@ BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "kinds of attributes": _every(30, "events.learn_attributes"),
+    "columnar copy of dropped months": _every(3600, "warehouse.retain"),
     "embedded broker": _every(600, "config.sweep_broker"),
 }

@@ -67,6 +67,7 @@ ENCRYPTION_KEYS = [key for key in ENVIRONMENT.encryption_keys.split(",") if key]
 # and suppressed addresses would be written to again.
 HASH_KEY = ENVIRONMENT.hash_key or SECRET_KEY
 TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
+EVENT_RETENTION_MONTHS = ENVIRONMENT.event_retention_months
 INGEST_WAITING_LIMIT = ENVIRONMENT.ingest_waiting_limit
 ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",")]
 DATABASES = {"default": _database(DATABASE_URL)}

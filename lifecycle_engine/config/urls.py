@@ -6,6 +6,7 @@ from django.urls import include, path
 from lifecycle_engine.config.health import healthz, readyz
 from lifecycle_engine.config.schema import SchemaView
 from lifecycle_engine.console.delivered import delivered, delivered_email
+from lifecycle_engine.console.partition_page import log_months
 from lifecycle_engine.customers.consent_api import ConsentsView
 from lifecycle_engine.events.tracking import KINDS, project_settings, track
 from lifecycle_engine.messaging.opt_in_api import OptInsView
@@ -22,6 +23,7 @@ urlpatterns = [
     path("v1/projects/<str:write_key>/settings", project_settings),
     path("admin/delivered/", delivered, name="delivered"),
     path("admin/delivered/email/<str:key>/", delivered_email, name="delivered-email"),
+    path("admin/log-months/", log_months, name="log-months"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),  # The language switch.
     path("api/v1/", include("lifecycle_engine.segments.urls")),

@@ -95,6 +95,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if items and items[0]["title"] == _("Templates"):
             items.append(_item(_("Delivered"), "mark_email_read", reverse_lazy("delivered")))
+        if _may_view(request, "events.reader") and title == _("Data"):
+            items.append(
+                _item(_("Months of the log"), "calendar_month", reverse_lazy("log-months"))
+            )
         if items:
             groups.append({"title": title, "separator": True, "items": items})
     return groups

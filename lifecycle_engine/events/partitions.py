@@ -77,17 +77,44 @@ def _missing(firsts: Iterable[date]) -> list[date]:
     return [by_name[name] for (name,) in sql_rows("events", "partitions_missing", params)]
 
 
+def partition_attach(first: date) -> None:
+    """Make the table of a month, which is there by itself, part of the log again."""
+    with connection.cursor() as cursor:
+        cursor.execute(_attach_statement(first))
+
+
+def partitions_forget() -> None:
+    """Take for granted no longer that the partitions that this process saw are there."""
+    _seen_at.clear()
+
+
 def _create_statement(first: date) -> sql.Composed:
-    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     # The check lets PostgreSQL attach without looking through the rows; it is then superfluous.
-    return sql.SQL(
-        "CREATE TABLE {name} (LIKE events_event INCLUDING ALL, CONSTRAINT {check} CHECK ("
-        "occurred_at >= {start} AND occurred_at < {end}));"
-        "ALTER TABLE events_event ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end});"
-        "ALTER TABLE {name} DROP CONSTRAINT {check}"
-    ).format(
-        name=sql.Identifier(_name(first)),
-        check=sql.Identifier(f"{_name(first)}_month"),
-        start=sql.Literal(f"{first} 00:00:00+00"),
-        end=sql.Literal(f"{after} 00:00:00+00"),
+    start, end = _bounds(first)
+    return (
+        sql.SQL(
+            "CREATE TABLE {name} (LIKE events_event INCLUDING ALL, CONSTRAINT {check} CHECK ("
+            "occurred_at >= {start} AND occurred_at < {end}));"
+        ).format(
+            name=sql.Identifier(_name(first)),
+            check=sql.Identifier(f"{_name(first)}_month"),
+            start=start,
+            end=end,
+        )
+        + _attach_statement(first)
+        + sql.SQL("ALTER TABLE {name} DROP CONSTRAINT {check}").format(
+            name=sql.Identifier(_name(first)), check=sql.Identifier(f"{_name(first)}_month")
+        )
     )
+
+
+def _attach_statement(first: date) -> sql.Composed:
+    start, end = _bounds(first)
+    return sql.SQL(
+        "ALTER TABLE events_event ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end});"
+    ).format(name=sql.Identifier(_name(first)), start=start, end=end)
+
+
+def _bounds(first: date) -> tuple[sql.Literal, sql.Literal]:
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return sql.Literal(f"{first} 00:00:00+00"), sql.Literal(f"{after} 00:00:00+00")

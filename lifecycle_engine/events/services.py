@@ -28,6 +28,7 @@ from lifecycle_engine.events.recording import (
     events_record,
 )
 from lifecycle_engine.events.rejections import log_sweep, rejected_batches, rejections_keep
+from lifecycle_engine.events.retention import log_floor
 from lifecycle_engine.events.rows import (
     PRODUCT_COLUMNS,
     IngestResult,
@@ -185,12 +186,23 @@ def _items_read(
 ) -> tuple[list[tuple[int, Item]], list[Rejection]]:
     """Those that are right with their places, and why the others are not."""
     good, rejected = [], []
+    floor = log_floor(at=received_at)
     for index, item in enumerate(items):
         try:
-            good.append((index, item_read(item, received_at=received_at, sending=sending)))
+            read = item_read(item, received_at=received_at, sending=sending)
+            if floor is not None and read.occurred_at < floor:
+                raise _too_old(read, floor)
+            good.append((index, read))
         except ItemError as error:
             rejected.append(Rejection(index, error.message_id, error.field, error.message))
     return good, rejected
+
+
+def _too_old(item: Item, floor: datetime) -> ItemError:
+    happened = item.occurred_at.isoformat()
+    error = ItemError("timestamp", f"is {happened}, before the log begins: {floor:%Y-%m-%d}")
+    error.message_id = item.message_id
+    return error
 
 
 def _product_values(row: ProductRow) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +54,26 @@ class DeltaStore:
         """Delete the Delta table of that name with all its files."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
+    def months(self, name: str) -> set[str]:
+        """The months that the table has rows of."""
+        table = self.table(name)
+        if table is None:
+            return set()
+        return {Path(file).parent.name.removeprefix(f"{MONTH}=") for file in table.file_uris()}
+
+    def months_delete(self, name: str, months: Collection[str]) -> None:
+        """Delete all rows of the months, in one atomic commit; their files go a while later."""
+        table = self.table(name)
+        gone = sorted(self.months(name) & set(months))
+        if table is None or not gone:
+            return
+        table.delete(f"{MONTH} IN ({', '.join(repr(month) for month in gone)})")
+
+    def files_remove(self, name: str) -> None:
+        """Remove the files of the table that no query may be reading any more."""
+        if (table := self.table(name)) is not None:
+            _vacuum(table)
+
     def compact(self, name: str) -> int:
         """Rewrite the months that lie in many small files; returns how many months that were."""
         table = self.table(name)
@@ -64,11 +84,7 @@ class DeltaStore:
         months = sorted(month for month, count in files.items() if count > _MONTH_FILES)
         if months:
             table.optimize.compact(partition_filters=[(MONTH, "in", months)])
-            table.vacuum(
-                retention_hours=_REPLACED_KEPT_HOURS,
-                dry_run=False,
-                enforce_retention_duration=False,
-            )
+            _vacuum(table)
         return len(months)
 
     def spill_folder(self) -> Path:
@@ -99,6 +115,12 @@ def batch_append(table: DeltaTable, rows: pa.Table, *, writer: str, batch: int) 
         rows.append_column(MONTH, _months(rows["occurred_at"])),
         mode="append",
         commit_properties=CommitProperties(app_transactions=[Transaction(writer, batch)]),
+    )
+
+
+def _vacuum(table: DeltaTable) -> None:
+    table.vacuum(
+        retention_hours=_REPLACED_KEPT_HOURS, dry_run=False, enforce_retention_duration=False
     )
 
 

@@ -22,6 +22,7 @@ from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.core.sql import sql_text
 from lifecycle_engine.events import readers
 from lifecycle_engine.events.models import Reader
+from lifecycle_engine.events.retention import log_floor, partitions_list
 from lifecycle_engine.events.rows import Batch
 from lifecycle_engine.warehouse.baskets import baskets_read
 from lifecycle_engine.warehouse.delta import DeltaStore, batch_append
@@ -114,6 +115,34 @@ def mirror_rebuild() -> None:
         for name in LOG_TABLES:
             store.drop(name)
         readers.reader_restart(READER)
+
+
+def mirror_retain(*, at: datetime) -> list[str]:
+    """Delete from the columnar copy the months that the log has dropped.
+
+    A month that is still a part of the log, though it is old enough, stays: not everybody has read
+    it. It takes a commit of each table, so whoever is killed in between leaves something for the
+    next one to do, and nothing that is done twice.
+
+    Returns:
+        The months that were deleted, such as ``2016-11``, in order.
+    """
+    floor = log_floor(at=at)
+    if floor is None:
+        return []
+    with advisory_lock(_LOCK) as free:
+        if not free:
+            return []
+        store = store_open(settings.WAREHOUSE_URL)
+        kept = {f"{partition.month:%Y-%m}" for partition in partitions_list()}
+        found = {name: store.months(name) - kept for name in LOG_TABLES}
+        gone = sorted(
+            {month for months in found.values() for month in months if month < f"{floor:%Y-%m}"}
+        )
+        for name in LOG_TABLES:
+            store.months_delete(name, gone)
+            store.files_remove(name)
+        return gone
 
 
 def _next_batch(store: DeltaStore, limit: int) -> Batch | None:

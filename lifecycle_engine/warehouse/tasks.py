@@ -1,7 +1,9 @@
 """Background work of the warehouse."""
 
 from celery import shared_task
+from django.utils import timezone
 
+from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import job_run
 from lifecycle_engine.warehouse import mirror
 
@@ -14,3 +16,9 @@ def mirror_run() -> None:
     with job_run("warehouse.mirror") as run:
         found = mirror.mirror_run(progress=lambda done: run.progress(done, unit="events"))
         run.result(events=found.events, orders=found.orders, busy=found.busy)
+
+
+@shared_task(name="warehouse.retain")
+def mirror_retain() -> None:
+    """Delete the months that the log has dropped; leaves no record where there are none."""
+    mirror.mirror_retain(at=min(timezone.now(), business_now()))
