@@ -12,6 +12,7 @@ from django.db import DataError, transaction
 
 from lifecycle_engine.core.bulk import copy_arrow
 from lifecycle_engine.customers import services as customers
+from lifecycle_engine.customers.identity import aliases_suggest
 from lifecycle_engine.customers.rows import Traits
 from lifecycle_engine.events.identity import identities_resolve
 from lifecycle_engine.events.imports.chunks import Chunk, Refusal, refusal, rows_of
@@ -147,7 +148,11 @@ def _customer_ids(rows: pa.Table, received_at: datetime) -> list[int]:
     names = _names(rows, user_ids, anonymous_ids)
     identities = identities_resolve(names=names, at=received_at)
     customer_id = identities.customer_id
-    return [customer_id(*pair) for pair in zip(user_ids, anonymous_ids, strict=True)]
+    ids = [customer_id(*pair) for pair in zip(user_ids, anonymous_ids, strict=True)]
+    aliases = [pair for pair in zip(ids, rows["also_known_as"].to_pylist(), strict=True) if pair[1]]
+    if aliases:
+        aliases_suggest(aliases=aliases)
+    return ids
 
 
 def _names(
