@@ -27,6 +27,7 @@ BEAT_SCHEDULE = {
     "enrolments": _every(5, "campaigns.advance"),
     "outbox": _every(5, "messaging.deliver"),
     "expired leases of the outbox": _every(60, "messaging.recover"),
+    "unconfirmed opt-ins": _every(3600, "messaging.sweep"),
     "expired coupons": _every(3600, "rewards.expire_coupons"),
     "imports": _every(60, "events.run_imports"),
     "housekeeping of the log": _every(3600, "events.sweep"),

@@ -26,6 +26,7 @@ from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.customers.consent_texts import ConsentTextError, consent_text_keep
 from lifecycle_engine.customers.consents import ConsentRow, consents_granted, consents_record
 from lifecycle_engine.customers.models import ConsentPurpose, ConsentText, Customer
+from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.messaging.addresses import address_hash
 from lifecycle_engine.messaging.models import MessageTemplate, OptIn, OptInState
 from lifecycle_engine.messaging.preferences import Proof, Wording, user_agent_kept, wording_current
@@ -39,6 +40,8 @@ LINK_DAYS = 7
 _PAUSE = timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _MAILS_A_DAY = 3
+#: How long a request that nobody confirmed is kept after its link has run out.
+_KEPT = timedelta(days=30)
 
 #: A request whose link has run out, or that another one replaced.
 GONE = "gone"
@@ -140,7 +143,7 @@ def opt_in_read(signed: str) -> OptIn:
         (opt_in_id,) = signing.Signer(salt=_SALT).unsign_object(signed)
     except signing.BadSignature as error:
         raise OptInTokenError("The link is wrong or incomplete") from error
-    found = OptIn.objects.select_related("customer", "wording").filter(pk=opt_in_id).first()
+    found = OptIn.objects.select_related("wording").filter(pk=opt_in_id).first()
     if found is None:
         raise OptInTokenError("There is no such request any more")
     return found
@@ -150,13 +153,10 @@ def opt_in_state(opt_in: OptIn, *, at: datetime) -> str:
     """``pending``, ``confirmed``, or ``gone``: run out, replaced, or the address is another now."""
     if opt_in.state == OptInState.CONFIRMED:
         return str(OptInState.CONFIRMED)
-    carrier = channels.get(opt_in.channel)()
-    address = carrier.address(opt_in.customer)
     good = (
         opt_in.state == OptInState.PENDING
         and opt_in.expires_at > at
-        and bool(address)
-        and address_hash(carrier, address) == opt_in.address_hash
+        and _hash_now(opt_in) == opt_in.address_hash
     )
     return str(OptInState.PENDING) if good else GONE
 
@@ -165,9 +165,7 @@ def opt_in_confirm(*, opt_in_id: int, proof: Proof) -> str:
     """Confirm a pending request, with an entry of the ledger; returns what it is then."""
     with transaction.atomic():
         found = (
-            OptIn.objects.select_for_update(of=["self"])
-            .select_related("customer", "wording")
-            .get(pk=opt_in_id)
+            OptIn.objects.select_for_update(of=["self"]).select_related("wording").get(pk=opt_in_id)
         )
         state = opt_in_state(found, at=proof.at)
         if state != OptInState.PENDING:
@@ -192,9 +190,22 @@ def opt_in_confirm(*, opt_in_id: int, proof: Proof) -> str:
     return str(OptInState.CONFIRMED)
 
 
+def opt_ins_sweep(*, at: datetime) -> int:
+    """Delete requests that nobody confirmed in time; returns how many."""
+    gone = OptIn.objects.filter(expires_at__lt=at - _KEPT)
+    return gone.exclude(state=OptInState.CONFIRMED).delete()[0]
+
+
+def _hash_now(opt_in: OptIn) -> str:
+    """The hash of the address that the customer has now; empty for none."""
+    carrier = channels.get(opt_in.channel)()
+    customer = customers_whole(profile_ids=[opt_in.customer_id])[opt_in.customer_id]
+    address = carrier.address(customer)
+    return address_hash(carrier, address) if address else ""
+
+
 def _customer(customer_id: int) -> Customer:
-    found = Customer.objects.select_related("merged_into").filter(pk=customer_id).first()
-    customer = found and (found.merged_into or found)
+    customer = customers_whole(profile_ids=[customer_id]).get(customer_id)
     if customer is None or customer.erased_at is not None:
         raise OptInError("external_id", _("There is no such customer."))
     return customer

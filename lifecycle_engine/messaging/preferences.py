@@ -23,6 +23,7 @@ from lifecycle_engine.customers.models import (
     Customer,
     purpose_words,
 )
+from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.messaging.addresses import address_hash
 from lifecycle_engine.messaging.preference_links import PreferenceToken
 from lifecycle_engine.messaging.suppressions import (
@@ -128,8 +129,7 @@ def user_agent_kept(user_agent: str) -> str:
 
 def preference_customer(token: PreferenceToken) -> Customer | None:
     """The customer whom a link stands for, or None once it has been erased."""
-    found = Customer.objects.select_related("merged_into").filter(pk=token.customer_id).first()
-    customer = found and (found.merged_into or found)
+    customer = customers_whole(profile_ids=[token.customer_id]).get(token.customer_id)
     return None if customer is None or customer.erased_at is not None else customer
 
 

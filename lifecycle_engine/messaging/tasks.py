@@ -4,10 +4,11 @@ import os
 import socket
 
 from celery import shared_task
+from django.utils import timezone
 
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import enqueue, job_run
-from lifecycle_engine.messaging import selectors, services
+from lifecycle_engine.messaging import opt_in, selectors, services
 
 #: How many messages a worker claims at once. Small, so that its lease is never in danger.
 _CLAIM = 50
@@ -40,3 +41,9 @@ def recover() -> None:
     services.outbox_recover()
     if selectors.outbox_due():
         enqueue("messaging.deliver")
+
+
+@shared_task(name="messaging.sweep")
+def sweep() -> None:
+    """Delete double opt-ins that nobody confirmed."""
+    opt_in.opt_ins_sweep(at=timezone.now())

@@ -118,6 +118,28 @@ def test_a_link_for_an_address_that_is_not_the_customers_any_more_confirms_nothi
     assert not granted(ada)
 
 
+def test_requests_that_nobody_confirmed_are_swept_and_the_others_stay(ada):
+    confirmed = ReaderFactory(consents=[])
+    asked(confirmed, at=NOW - timedelta(days=1))
+    Client().post(path())
+    asked(ada, at=NOW - timedelta(days=1))
+    ends = NOW + timedelta(days=opt_in.LINK_DAYS - 1 + 30)
+
+    assert opt_in.opt_ins_sweep(at=ends) == 0
+    assert opt_in.opt_ins_sweep(at=ends + MINUTE) == 1
+
+    assert OptIn.objects.get().customer == confirmed
+
+
+def test_a_profile_that_was_merged_meanwhile_confirms_for_the_customer(ada):
+    asked(ada)
+    whole = ReaderFactory(consents=[], email="")
+    Customer.objects.filter(pk=ada.pk).update(merged_into=whole)
+
+    assert Client().post(path()).status_code == 200
+    assert granted(whole)
+
+
 def test_nobody_is_flooded(ada):
     assert asked(ada) == "sent"
     assert asked(ada, at=NOW + 9 * MINUTE) == "waiting"

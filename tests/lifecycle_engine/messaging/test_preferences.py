@@ -240,6 +240,21 @@ def test_who_was_erased_can_still_stop_messages_to_the_address(ada):
     assert not Consent.objects.exists()
 
 
+def test_a_link_to_a_merged_profile_shows_and_changes_the_whole_customer(ada):
+    whole = ReaderFactory(consents=["sms"], email="", language="en")
+    path = link(ada)
+    Customer.objects.filter(pk=ada.pk).update(merged_into=whole)
+    form = opened(path)
+    assert {"want:marketing.email", "want:marketing.sms"} <= set(form)
+
+    del form["want:marketing.email"]
+    Client().post(path, form)
+
+    assert not granted(whole)
+    assert granted(whole, channel="sms")
+    assert suppressed(customer_ids=[whole.pk], channel="email", purpose="marketing") == {whole.pk}
+
+
 def test_the_page_speaks_the_customers_language(ada):
     Customer.objects.update(language="zh-CN")
 
