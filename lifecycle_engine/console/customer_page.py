@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from lifecycle_engine.core.clock import business_now
-from lifecycle_engine.customers.models import Consent, Customer
+from lifecycle_engine.customers.consents import consents_newest
+from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.models import Event, Product
 from lifecycle_engine.messaging.models import Message
 from lifecycle_engine.rewards.models import Coupon
@@ -38,7 +39,10 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
         "title": str(customer),
         "attributes": sorted(customer.attributes.items()),
         "identifiers": customer.identifiers.order_by("kind", "value")[:_ROWS],
-        "consents": consents_newest(customer=customer, at=at),
+        "consents": [
+            (entry, entry.stands(at=at))
+            for entry in consents_newest(customer_id=customer.pk, at=at)
+        ],
         "stage": CustomerStage.objects.filter(customer=customer).first(),
         "segments": Membership.objects.filter(customer=customer)
         .select_related("segment")
@@ -53,14 +57,6 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
         .order_by("-id")[:_ROWS],
         **timeline(customer=customer, at=at, before=request.GET.get("before", "")),
     }
-
-
-def consents_newest(*, customer: Customer, at: datetime) -> list[Consent]:
-    """The entry of the ledger that counts now, by purpose and channel."""
-    entries = Consent.objects.filter(customer=customer, recorded_at__lte=at)
-    return list(
-        entries.order_by("purpose", "channel", "-recorded_at", "-id").distinct("purpose", "channel")
-    )
 
 
 def recommended_products(*, customer: Customer) -> list[dict[str, Any]]:

@@ -53,10 +53,10 @@ class ConsentAdmin(RecordAdmin):
     list_select_related = ["customer"]
     search_fields = ["=customer__external_id"]
     ordering = ["-id"]
-    readonly_fields = ["purpose_shown", "state_shown", "wording_text"]
+    readonly_fields = ["purpose_shown", "state_words", "wording_text"]
     fields = [
         ("customer", "purpose_shown", "channel"),
-        ("state_shown", "recorded_at", "expires_at"),
+        ("state_words", "recorded_at", "expires_at"),
         ("source", "written_at"),
         ("ip_address", "user_agent"),
         ("text_version", "wording", "wording_text"),
@@ -73,16 +73,25 @@ class ConsentAdmin(RecordAdmin):
     )
     def state_shown(self, consent: Consent) -> tuple[str, str]:
         """What the entry says, and whether it still does."""
-        if not consent.granted:
-            return "refused", gettext("refused")
-        if not consent.stands(at=timezone.now()):
-            return "expired", gettext("expired")
-        return "granted", gettext("granted")
+        return _state(consent)
+
+    @admin.display(description=_("said"))
+    def state_words(self, consent: Consent) -> str:
+        """The same on the entry's own page."""
+        return _state(consent)[1]
 
     @admin.display(description=_("what was agreed to"))
     def wording_text(self, consent: Consent) -> str:
         """The wording, whole."""
         return consent.wording.text if consent.wording else "–"
+
+
+def _state(consent: Consent) -> tuple[str, str]:
+    if not consent.granted:
+        return "refused", gettext("refused")
+    if not consent.stands(at=timezone.now()):
+        return "expired", gettext("expired")
+    return "granted", gettext("granted")
 
 
 class ConsentTextForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -327,7 +327,8 @@ class Consent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} {self.purpose}: {self.granted}".strip()
+        said = _("granted") if self.granted else _("refused")
+        return f"{purpose_words(self.purpose)} {self.channel}".rstrip() + f": {said}"
 
     def get_purpose_display(self) -> str:
         """The purpose in words."""

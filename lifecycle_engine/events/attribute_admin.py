@@ -45,7 +45,7 @@ class AttributeAdmin(EngineAdmin):
     """The names of customers' attributes. They are learnt from traffic, or set here."""
 
     list_display = [
-        *("name", "kind", "fixed", "conflicts_shown", "seen", "first_seen_at", "last_seen_at"),
+        *("name", "kind", "origin", "conflicts_shown", "seen", "first_seen_at", "last_seen_at"),
     ]
     list_filter = [ConflictFilter, "kind", "fixed"]
     search_fields = ["name"]
@@ -64,6 +64,11 @@ class AttributeAdmin(EngineAdmin):
         *("name", "seen", "first_seen_at", "last_seen_at", "frequent"),
         *("conflicts", "conflict_kind", "conflict_source", "conflict_at", "example"),
     ]
+
+    @admin.display(description=_("from"), ordering="fixed")
+    def origin(self, attribute: Attribute) -> str:
+        """Who said of what kind it is."""
+        return gettext("staff") if attribute.fixed else gettext("traffic")
 
     @labelled(description=_("conflicts"), colours={"none": "success", "some": "danger"})
     def conflicts_shown(self, attribute: Attribute) -> tuple[str, str]:

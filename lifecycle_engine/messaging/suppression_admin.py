@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
+from lifecycle_engine.core.modeladmin import RecordAdmin, labelled
 from lifecycle_engine.customers.models import ConsentPurpose
 from lifecycle_engine.messaging.models import OptIn, OptInState, Suppression
 from lifecycle_engine.messaging.suppressions import (
@@ -72,7 +72,7 @@ class LiftForm(forms.Form):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(EngineAdmin):
+class SuppressionAdmin(RecordAdmin):
     """Addresses that are not written to, as keyed hashes."""
 
     actions_list = ["add_address", "check_address"]
@@ -83,15 +83,14 @@ class SuppressionAdmin(EngineAdmin):
     ]
     ordering = ["-id"]
     fields = [
-        ("address_hash", "scope_shown"),
+        ("hash_shown", "scope_shown"),
         ("reason", "source"),
         ("added_by", "created_at"),
         ("lifted_at", "lifted_by"),
         "lift_reason",
     ]
     readonly_fields = [
-        *("address_hash", "scope_shown", "reason", "source", "added_by", "created_at"),
-        *("lifted_at", "lifted_by", "lift_reason"),
+        *("hash_shown", "scope_shown"),
     ]
 
     @admin.display(description=_("address (keyed hash)"))
@@ -118,17 +117,13 @@ class SuppressionAdmin(EngineAdmin):
             return "holds", gettext("holds")
         return "lifted", gettext("lifted")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - the base names it
-        """Entries are made from an address, by the page for it."""
-        return False
-
-    def has_delete_permission(
+    def has_suppress_permission(
         self,
-        request: HttpRequest,  # noqa: ARG002 - the base names it
-        obj: Suppression | None = None,  # noqa: ARG002 - the base names it
+        request: HttpRequest,
+        obj: Any = None,  # noqa: ARG002 - the theme gives it
     ) -> bool:
-        """An entry is lifted, and stays to be seen."""
-        return False
+        """Who may add and lift entries, which nobody changes or deletes otherwise."""
+        return bool(request.user.has_perm("messaging.change_suppression"))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """What was lifted can't be lifted again."""
@@ -137,7 +132,7 @@ class SuppressionAdmin(EngineAdmin):
         return found if entry is not None and entry.lifted_at is None else []
 
     @action(  # type: ignore[untyped-decorator]
-        description=_("Suppress an address"), url_path="add-address", permissions=["change"]
+        description=_("Suppress an address"), url_path="add-address", permissions=["suppress"]
     )
     def add_address(self, request: HttpRequest) -> HttpResponse:
         """Ask for the address and the reason, then suppress it."""
@@ -184,14 +179,14 @@ class SuppressionAdmin(EngineAdmin):
         return self._page(request, title=title, form=form, button=gettext("Check"), found=found)
 
     @action(  # type: ignore[untyped-decorator]
-        description=_("Lift"), url_path="lift", permissions=["change"], icon="lock_open"
+        description=_("Lift"), url_path="lift", permissions=["suppress"], icon="lock_open"
     )
     def lift(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why, then lift the entry."""
         entry: Suppression | None = self.get_object(request, object_id)
         if entry is None:
             raise Http404
-        if not self.has_change_permission(request, entry):
+        if not self.has_suppress_permission(request, entry):
             raise PermissionDenied
         form = LiftForm(request.POST or None)
         if request.method == "POST" and form.is_valid():

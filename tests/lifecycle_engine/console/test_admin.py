@@ -27,7 +27,7 @@ RECORDS = {
         "reader",
         "rejectedevent",
     },
-    "messaging": {"message", "optin"},
+    "messaging": {"message", "optin", "suppression"},
     "rewards": {"coupon", "redemption"},
     "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
     "segments": {

@@ -17,6 +17,7 @@ from lifecycle_engine.events.services import events_ingest
 from lifecycle_engine.messaging.sinks import email_store, sms_append
 from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.factories.campaigns import NOW, campaign_make
+from tests.factories.customers import ConsentFactory
 from tests.factories.events import track
 
 ATTACK = "<script>alert('1')</script><img src=x onerror=\"alert(2)\">"
@@ -164,3 +165,17 @@ def test_a_customer_s_past_is_paged_and_their_future_is_not_shown(admin_client):
     assert second.context["events_next"] == ""
     assert [row["event"].name for row in strange.context["events"]] == names[0]
     assert "Future" not in first.text + second.text
+
+
+@pytest.mark.django_db
+def test_a_consent_that_has_expired_is_shown_as_such(admin_client):
+    consent = ConsentFactory(expires_at=NOW)
+    ConsentFactory(customer=consent.customer, channel="sms")
+    url = reverse("admin:customers_customer_change", args=[consent.customer_id])
+
+    page = admin_client.get(url).text
+
+    assert re.findall(r'le-badge-(good|bad)">(\w+)</span> Marketing · (\w+)', page) == [
+        ("bad", "expired", "email"),
+        ("good", "granted", "sms"),
+    ]

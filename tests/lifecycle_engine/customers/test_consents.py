@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -348,3 +349,23 @@ def test_the_newest_entry_counts_while_it_has_not_expired(entries, day):
             shown = consents_newest(customer_id=customer.pk, at=at)
             assert any(e.channel == channel and e.stands(at=at) for e in shown) is expected
         transaction.set_rollback(True)
+
+
+def test_staff_add_a_wording_and_change_none(admin_client):
+    add = reverse("admin:customers_consenttext_add")
+    form = {"purpose": "marketing", "channel": "", "version": "1", "language": "zh_Hans"}
+
+    assert admin_client.post(add, form | {"text": ""}).status_code == 200
+    assert admin_client.post(add, form | {"text": WORDS, "purpose": "fun"}).status_code == 200
+    assert admin_client.post(add, form | {"text": WORDS, "channel": "pigeon"}).status_code == 200
+    assert not ConsentText.objects.exists()
+    assert admin_client.post(add, form | {"text": WORDS}).status_code == 302
+    assert admin_client.post(add, form | {"text": "Other words."}).status_code == 200
+
+    text = ConsentText.objects.get()
+    change = reverse("admin:customers_consenttext_change", args=[text.pk])
+    assert (text.text, text.language) == (WORDS, "zh-hans")
+    assert admin_client.post(change, form | {"text": "Changed."}).status_code == 403
+    ConsentFactory(wording=text)
+    assert admin_client.post(f"{change[:-7]}delete/", {"post": "yes"}).status_code == 403
+    assert ConsentText.objects.get().text == WORDS

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -177,3 +178,20 @@ def test_staff_suppress_check_and_lift_without_an_address_in_any_url(admin_clien
     entry.refresh_from_db()
     assert (entry.lifted_by, entry.lift_reason) == ("admin", "settled")
     assert "not suppressed" in admin_client.post(check, {"channel": "email", "address": ADA}).text
+
+
+def test_who_may_only_look_neither_adds_nor_lifts(client, django_user_model):
+    suppression_add(channel="email", address=ADA, reason="bounced")
+    entry = Suppression.objects.get()
+    user = django_user_model.objects.create(username="viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_suppression"))
+    client.force_login(user)
+    add = reverse("admin:messaging_suppression_add_address")
+    lift = reverse("admin:messaging_suppression_lift", args=[entry.pk])
+    form = {"channel": "email", "address": "b@c.de", "scope": "channel", "reason": "asked"}
+
+    assert client.get(reverse("admin:messaging_suppression_changelist")).status_code == 200
+    assert client.post(add, form).status_code == 403
+    assert client.post(lift, {"reason": "no"}).status_code == 403
+
+    assert Suppression.objects.get().lifted_at is None
