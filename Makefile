@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest bench-import clean
+.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ requirements: $(VENV)/dev.stamp ## Compile requirements/*.in again
 
 bench: $(VENV)/dev.stamp ## Measure: each benchmark prints its figure beside a reference
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_*.py
+
+bench-timeline: export TIMELINE_EVENTS ?= 2000000
+bench-timeline: $(VENV)/dev.stamp ## Measure a page of a customer's timeline (TIMELINE_EVENTS=2000000)
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_timeline.py
 
 bench-ingest: $(VENV)/dev.stamp ## Measure how fast events are taken in
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_ingest.py

@@ -1,34 +1,23 @@
 """A customer's page: all the engine knows of one person, and what happened, page by page."""
 
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
+from lifecycle_engine.console.timeline import timeline_context
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.consents import consents_newest
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.events.models import Event, Product
+from lifecycle_engine.customers.selectors import profile_ids_of
+from lifecycle_engine.events.models import Product
 from lifecycle_engine.messaging.models import Message
 from lifecycle_engine.rewards.models import Coupon
-from lifecycle_engine.scoring.models import Recommendation, Score
-from lifecycle_engine.segments.models import CustomerStage, Membership
+from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
+from lifecycle_engine.segments.models import CustomerStage, Membership, StageTransition
 
-PAGE = 25
 _ROWS = 10
-_ICONS = {
-    "Order Completed": "shopping_bag",
-    "Product Viewed": "visibility",
-    "Product Added": "add_shopping_cart",
-    "Campaign Received": "campaign",
-    "Coupon Issued": "confirmation_number",
-    "Coupon Redeemed": "redeem",
-    "Email Sent": "mail",
-    "SMS Sent": "sms",
-    "Stage Changed": "stairs",
-}
+#: Earlier values of a score that its line shows.
+_SCORES_BACK = 30
 
 
 def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]:
@@ -47,7 +36,7 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
         "segments": Membership.objects.filter(customer=customer)
         .select_related("segment")
         .order_by("segment__name")[:_ROWS],
-        "scores": Score.objects.filter(customer=customer).order_by("scorer_key"),
+        "scores": scores_with_history(customer=customer),
         "recommended": recommended_products(customer=customer),
         "coupons": Coupon.objects.filter(customer=customer)
         .select_related("offer", "redemption")
@@ -55,8 +44,26 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
         "messages_sent": Message.objects.filter(customer=customer)
         .select_related("template")
         .order_by("-id")[:_ROWS],
-        **timeline(customer=customer, at=at, before=request.GET.get("before", "")),
+        "stages": stage_path(customer=customer),
+        **timeline_context(request, profile_ids=profile_ids_of(customer_ids=[customer.pk]), at=at),
     }
+
+
+def scores_with_history(*, customer: Customer) -> list[dict[str, Any]]:
+    """The scores by scorer, each with what it was before, oldest first, and a line of them."""
+    found = []
+    for score in Score.objects.filter(customer=customer).order_by("scorer_key"):
+        earlier = ScoreHistory.objects.filter(
+            customer=customer, scorer_key=score.scorer_key, as_of__lt=score.as_of
+        ).order_by("-as_of")[:_SCORES_BACK]
+        path = [*reversed(earlier), score]
+        found.append({"score": score, "path": path})
+    return found
+
+
+def stage_path(*, customer: Customer) -> list[StageTransition]:
+    """The last changes of stage, newest first."""
+    return list(StageTransition.objects.filter(customer=customer).order_by("-at", "-id")[:_ROWS])
 
 
 def recommended_products(*, customer: Customer) -> list[dict[str, Any]]:
@@ -72,58 +79,3 @@ def recommended_products(*, customer: Customer) -> list[dict[str, Any]]:
         }
         for item in items
     ]
-
-
-def timeline(*, customer: Customer, at: datetime, before: str) -> dict[str, Any]:
-    """A page of what happened up to ``at``, newest first, and where the next one begins.
-
-    Args:
-        customer: whose.
-        at: nothing later is shown.
-        before: the place that an earlier page named; anything else means the beginning.
-    """
-    events = Event.objects.filter(customer=customer, occurred_at__lte=at)
-    place = _place_read(before)
-    if place is not None:
-        # As a row comparison would: the index of (customer, occurred_at) leads straight there.
-        same_moment = events.filter(occurred_at=place[0], id__lt=place[1])
-        events = events.filter(occurred_at__lt=place[0]) | same_moment
-    rows = list(events.order_by("-occurred_at", "-id")[: PAGE + 1])
-    shown, more = rows[:PAGE], len(rows) > PAGE
-    return {
-        "events": [_event(event) for event in shown],
-        "events_next": _place(shown[-1]) if more else "",
-        "events_first": place is None,
-    }
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "event": event,
-        "icon": _ICONS.get(event.name, "bolt"),
-        "summary": _summary(event),
-    }
-
-
-def _summary(event: Event) -> str:
-    properties = event.properties if isinstance(event.properties, dict) else {}
-    parts = []
-    products = properties.get("products")
-    if isinstance(products, list):
-        parts.append(_("%(count)d lines") % {"count": len(products)})
-    more = (event.product_sku, event.category, event.campaign, properties.get("store"))
-    parts += [str(value) for value in more if value]
-    return " · ".join(parts)
-
-
-def _place(event: Event) -> str:
-    return f"{event.occurred_at.isoformat()}~{event.id}"
-
-
-def _place_read(text: str) -> tuple[datetime, UUID] | None:
-    moment, _tilde, event_id = text.partition("~")
-    try:
-        place = datetime.fromisoformat(moment), UUID(event_id)
-    except ValueError:
-        return None
-    return place if place[0].tzinfo else None
