@@ -20,6 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from lifecycle_engine.core.addresses import client_address
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.messaging import opt_in, preferences
 from lifecycle_engine.messaging.preference_links import (
     PreferenceToken,
@@ -77,14 +78,15 @@ class UnsubscribeView(AddresseeView):
 
     def get(self, request: HttpRequest, signed: str) -> HttpResponse:
         """Ask for confirmation."""
-        token = _unsubscribe_token(signed)
-        return self.page(request, self.template, {"done": False, "channel": token.channel})
+        with translation.override(_language_of(_unsubscribe_token(signed))):
+            return self.page(request, self.template, {"done": False})
 
     def post(self, request: HttpRequest, signed: str) -> HttpResponse:
         """Unsubscribe; as often as one likes, and never with a redirect."""
         token = _unsubscribe_token(signed)
         preferences.unsubscribe(token=token, proof=self.proof(request))
-        return self.page(request, self.template, {"done": True, "channel": token.channel})
+        with translation.override(_language_of(token)):
+            return self.page(request, self.template, {"done": True})
 
 
 class PreferencesView(AddresseeView):
@@ -173,6 +175,11 @@ def _choices(request: HttpRequest, options: list[Option]) -> dict[str, Choice]:
 def _language(customer: Customer | None) -> str:
     """The customer's language, or else that of the browser."""
     return _supported(customer.language if customer else "")
+
+
+def _language_of(token: UnsubscribeToken) -> str:
+    customers = customers_whole(profile_ids=[token.customer_id])
+    return _language(customers.get(token.customer_id))
 
 
 def _supported(language: str) -> str:

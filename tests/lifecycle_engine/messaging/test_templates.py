@@ -104,3 +104,23 @@ def test_the_templates_that_come_along_need_no_recommendations():
     )
 
     assert "Picked for you" not in html
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_confirmation_shows_words_link_and_sender_and_escapes(language):
+    context = CONTEXT | {
+        "confirm_url": "https://shop.example/opt-in/x/",
+        "words": "Offers & news.\n<b>Yes.</b>",
+        "days": 7,
+    }
+
+    text = template_render(shipped(f"opt_in_email.{language}.txt.liquid"), context)
+    html = template_render(shipped(f"opt_in_email.{language}.html.liquid"), context, html=True)
+
+    for part in (text, html):
+        assert "https://shop.example/opt-in/x/" in part
+        assert "1 Example Street" in part
+        assert "7" in part
+    assert "Offers & news.\n<b>Yes.</b>" in text
+    assert "Offers &amp; news.<br" in html
+    assert "&lt;b&gt;Yes.&lt;/b&gt;" in html
