@@ -229,16 +229,21 @@ def test_the_newest_consent_counts():
     assert granted(later, channel="sms") == {silent.pk}
 
 
-def test_a_yes_and_a_no_of_the_same_moment_are_both_kept_and_the_no_counts():
+@pytest.mark.parametrize("first", [True, False])
+def test_a_yes_and_a_no_of_the_same_moment_are_both_kept_and_the_no_counts(first):
     customer = CustomerFactory()
-    rows = [consent(customer.pk), consent(customer.pk, granted=False), consent(customer.pk)]
+    for granted in (first, not first, first):
+        consents_record(rows=[consent(customer.pk, granted=granted)])
+        consents_record(
+            rows=[consent(customer.pk, channel="", purpose="profiling", granted=granted)]
+        )
 
-    assert consents_record(rows=rows).recorded == 2
-
+    assert Consent.objects.count() == 4
     assert not consents_granted(
         customer_ids=[customer.pk], channel="email", purpose="marketing", at=AT
     )
-    assert [entry.granted for entry in consents_newest(customer_id=customer.pk, at=AT)] == [False]
+    assert profiling_objectors(at=AT) == {customer.pk}
+    assert {entry.granted for entry in consents_newest(customer_id=customer.pk, at=AT)} == {False}
 
 
 def test_what_any_profile_of_a_merged_customer_said_counts():
