@@ -20,7 +20,11 @@ class ThemeStyleError(Exception):
 
 
 class ContentSecurityPolicyMiddleware:
-    """Sends the policy with every answer that doesn't bring one of its own."""
+    """Sends the policy with every answer that doesn't bring one of its own.
+
+    A page whose pictures come from elsewhere says so by ``shows_pictures`` on its answer: then
+    pictures may come by https from any host, and nothing else may.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -28,13 +32,18 @@ class ContentSecurityPolicyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer, with the policy."""
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", policy())
+        pictures = bool(getattr(response, "shows_pictures", False))
+        response.headers.setdefault("Content-Security-Policy", policy(pictures=pictures))
         return response
 
 
 @cache
-def policy() -> str:
-    """The policy as one header value."""
+def policy(*, pictures: bool = False) -> str:
+    """The policy as one header value.
+
+    Args:
+        pictures: whether pictures may come from elsewhere.
+    """
     return "; ".join(
         (
             "default-src 'none'",
@@ -43,7 +52,7 @@ def policy() -> str:
             # Progress bars, table heights and widths of the theme are style attributes; those of
             # an attacker can't run anything and can't load anything either.
             "style-src-attr 'unsafe-inline'",
-            "img-src 'self' data:",
+            "img-src 'self' data:" + (" https:" if pictures else ""),
             "font-src 'self'",
             "connect-src 'self'",
             # Delivered e-mails, each a document with a policy of its own.

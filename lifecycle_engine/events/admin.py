@@ -15,13 +15,13 @@ from lifecycle_engine.core.modeladmin import RecordAdmin, labelled
 from lifecycle_engine.core.words import count_words, duration_words
 from lifecycle_engine.events import (
     attribute_admin,  # noqa: F401 - registers its pages
+    catalogue_admin,  # noqa: F401 - registers its pages
     services,
 )
 from lifecycle_engine.events.imports import admin as imports_admin  # noqa: F401 - registers
 from lifecycle_engine.events.models import (
     Event,
     EventReceipt,
-    Product,
     QuarantinedEvent,
     QuarantineState,
     Reader,
@@ -175,19 +175,3 @@ class QuarantinedEventAdmin(RecordAdmin):
     def error_shown(self, quarantined: QuarantinedEvent) -> str:
         """The beginning of what went wrong."""
         return Truncator(quarantined.error).chars(80)
-
-
-@admin.register(Product)
-class ProductAdmin(RecordAdmin):
-    """The catalogue, as the shop sends it through the API."""
-
-    list_display = ["sku", "name", "brand", "department", "category", "price", "available"]
-    list_display_links = ["sku", "name"]
-    # Named, so that no form field is made for them: Django warns of every URL field's scheme.
-    fields = [
-        *("sku", "name", "brand", "department", "category", "price", "currency", "available"),
-        *("url", "image_url", "attributes", "updated_at"),
-    ]
-    list_filter = ["available"]
-    search_fields = ["=sku", "^name"]
-    ordering = ["-id"]

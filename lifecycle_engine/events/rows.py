@@ -114,17 +114,18 @@ def product_row_problem(row: ProductRow) -> tuple[str, str] | None:
         if not getattr(row, name):
             return name, "is missing"
     return (
-        _figures_problem(row)
+        figures_problem(price=row.price, stock=row.stock)
         or _urls_problem(row)
         or document_problem("attributes", row.attributes)
     )
 
 
-def _figures_problem(row: ProductRow) -> tuple[str, str] | None:
-    if row.price is not None and not (row.price.is_finite() and 0 <= row.price < _PRICE_LIMIT):
-        return "price", f"wants an amount from 0 to below {_PRICE_LIMIT}, got {row.price}"
-    if row.stock is not None and not 0 <= row.stock < _STOCK_LIMIT:
-        return "stock", f"wants a number from 0 to below {_STOCK_LIMIT}, got {row.stock}"
+def figures_problem(*, price: Decimal | None, stock: int | None) -> tuple[str, str] | None:
+    """Which figure of a product is wrong and why, or None."""
+    if price is not None and not (price.is_finite() and 0 <= price < _PRICE_LIMIT):
+        return "price", f"wants an amount from 0 to below {_PRICE_LIMIT}, got {price}"
+    if stock is not None and not 0 <= stock < _STOCK_LIMIT:
+        return "stock", f"wants a number from 0 to below {_STOCK_LIMIT}, got {stock}"
     return None
 
 

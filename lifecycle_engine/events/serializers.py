@@ -5,10 +5,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from lifecycle_engine.events.catalogue import ProductChange
 from lifecycle_engine.events.rows import ProductRow
 
 #: One request may bring this many events or products.
 BATCH_LIMIT = 2_500
+#: One request may change this many products.
+CHANGES_LIMIT = 10_000
+#: A whole catalogue may come to this many in one request; a larger one comes as a file.
+CATALOGUE_LIMIT = 20_000
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -50,6 +55,23 @@ class ProductSerializer(serializers.Serializer[Any]):
         return ProductRow(**self.validated_data)
 
 
+class ProductChangeSerializer(serializers.Serializer[Any]):
+    """What changes of one product: what is left out stays, null empties."""
+
+    sku = serializers.CharField(max_length=100)
+    price = serializers.DecimalField(
+        max_digits=14, decimal_places=2, min_value=0, required=False, allow_null=True
+    )
+    stock = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, required=False, allow_null=True
+    )
+    available = serializers.BooleanField(required=False)
+
+    def row(self) -> ProductChange:
+        """The checked change."""
+        return ProductChange(**self.validated_data)
+
+
 class _Unchecked(serializers.Field[Any, Any, Any, Any]):
     """Takes a value as it is: each item of a batch is checked on its own, further down."""
 
@@ -67,6 +89,11 @@ class _UncheckedProduct(_Unchecked):
     pass
 
 
+@extend_schema_field(ProductChangeSerializer)
+class _UncheckedChange(_Unchecked):
+    pass
+
+
 class EventBatchSerializer(serializers.Serializer[Any]):
     """A batch of events."""
 
@@ -77,6 +104,18 @@ class ProductBatchSerializer(serializers.Serializer[Any]):
     """A batch of products."""
 
     products = serializers.ListField(child=_UncheckedProduct(), max_length=BATCH_LIMIT)
+
+
+class ProductChangeBatchSerializer(serializers.Serializer[Any]):
+    """A batch of changes."""
+
+    products = serializers.ListField(child=_UncheckedChange(), max_length=CHANGES_LIMIT)
+
+
+class WholeCatalogueSerializer(serializers.Serializer[Any]):
+    """All products that there are."""
+
+    products = serializers.ListField(child=_UncheckedProduct(), max_length=CATALOGUE_LIMIT)
 
 
 class EventRejectionSerializer(serializers.Serializer[Any]):
@@ -111,3 +150,9 @@ class UpsertResultSerializer(serializers.Serializer[Any]):
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
     rejected = ProductRejectionSerializer(many=True)
+
+
+class CatalogueResultSerializer(UpsertResultSerializer):
+    """What became of a whole catalogue."""
+
+    withdrawn = serializers.IntegerField(help_text="Products that were available and are missing.")

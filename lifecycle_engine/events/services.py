@@ -1,16 +1,10 @@
-"""Taking events in, recording the engine's own, and keeping the catalogue."""
+"""Taking events in, and recording the engine's own."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import msgspec
 from django.db import DataError, connection, transaction
 
-from lifecycle_engine.core.bulk import copy_rows
-from lifecycle_engine.core.sql import sql_execute, sql_rows
-from lifecycle_engine.customers.rows import Rejection as UpsertRejection
-from lifecycle_engine.customers.rows import UpsertResult
 from lifecycle_engine.events.grouping import Group
 from lifecycle_engine.events.items import (
     NOTHING_SAID,
@@ -30,12 +24,9 @@ from lifecycle_engine.events.recording import (
 from lifecycle_engine.events.rejections import log_sweep, rejected_batches, rejections_keep
 from lifecycle_engine.events.retention import log_floor
 from lifecycle_engine.events.rows import (
-    PRODUCT_COLUMNS,
     IngestResult,
-    ProductRow,
     Rejection,
     ReplayResult,
-    product_row_problem,
 )
 from lifecycle_engine.events.writing import Brought, brought_write
 
@@ -46,7 +37,6 @@ __all__ = [
     "log_sweep",
     "partitions_ensure",
     "partitions_prepare",
-    "products_upsert",
     "rejected_replay",
 ]
 
@@ -159,28 +149,6 @@ def _ingested(
     return accepted + more, refused + refused_too
 
 
-def products_upsert(*, rows: Sequence[ProductRow]) -> UpsertResult:
-    """Make or replace products of the catalogue by SKU; the last of several rows for one counts.
-
-    A wrong row is refused and named; the others are written. A product that stays the same is not
-    touched.
-    """
-    good: dict[str, ProductRow] = {}
-    rejected = []
-    for index, row in enumerate(rows):
-        if problem := product_row_problem(row):
-            rejected.append(UpsertRejection(index, str(row.sku), *problem))
-        else:
-            good[row.sku] = row
-    if not good:
-        return UpsertResult(created=0, updated=0, rejected=rejected)
-    with transaction.atomic():
-        sql_execute("events", "products_stage")
-        copy_rows("products_staged", PRODUCT_COLUMNS, map(_product_values, good.values()))
-        ((created, updated),) = sql_rows("events", "products_upsert_staged")
-    return UpsertResult(created=created, updated=updated, rejected=rejected)
-
-
 def _items_read(
     items: Sequence[Document], received_at: datetime, sending: Sending
 ) -> tuple[list[tuple[int, Item]], list[Rejection]]:
@@ -203,8 +171,3 @@ def _too_old(item: Item, floor: datetime) -> ItemError:
     error = ItemError("timestamp", f"is {happened}, before the log begins: {floor:%Y-%m-%d}")
     error.message_id = item.message_id
     return error
-
-
-def _product_values(row: ProductRow) -> tuple[Any, ...]:
-    values = (getattr(row, name) for name in PRODUCT_COLUMNS[:-1])
-    return (*values, msgspec.json.encode(row.attributes).decode())

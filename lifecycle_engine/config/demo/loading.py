@@ -17,9 +17,10 @@ from lifecycle_engine.config.demo.progress import Bar
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.customers.consents import ConsentRow, consents_record
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.events.catalogue import products_upsert
 from lifecycle_engine.events.items import Document
 from lifecycle_engine.events.rows import ProductRow
-from lifecycle_engine.events.services import events_ingest, products_upsert
+from lifecycle_engine.events.services import events_ingest
 
 _LOADERS = 2
 _MIRROR_SECONDS = 5

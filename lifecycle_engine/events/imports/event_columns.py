@@ -5,7 +5,7 @@ not refused here: it is read again by ``item_read``, which may know better and s
 wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -63,7 +63,8 @@ def columns_read(
     *,
     mapping: Mapping[str, str],
     received_at: datetime,
-    message_id: Any,
+    floor: datetime | None,
+    message_id: Callable[[int], str],
 ) -> ColumnsRead:
     """Read the rows of a table.
 
@@ -72,6 +73,7 @@ def columns_read(
         numbers: which rows of the file they are.
         mapping: the field of each column.
         received_at: the time of rows that name none.
+        floor: when the log begins; None where it is kept for ever.
         message_id: makes the message id of a row that has none, from its number.
     """
     by_field = {
@@ -87,7 +89,7 @@ def columns_read(
         odd |= strange
     odd |= _mask(pc.is_null(texts["event"]))
     odd |= _mask(pc.and_(pc.is_null(texts["user_id"]), pc.is_null(texts["anonymous_id"])))
-    times, strange = _times(by_field.get("timestamp"), count, received_at)
+    times, strange = _times(by_field.get("timestamp"), count, received_at, floor or _EARLIEST)
     odd |= strange
     said, strange = _said(by_field, odd)
     odd |= strange
@@ -154,7 +156,7 @@ def _is_other_text(kind: Any) -> bool:
     return bool(pa.types.is_large_string(kind) or pa.types.is_binary(kind))
 
 
-def _times(column: Any, count: int, received_at: datetime) -> tuple[Any, Any]:
+def _times(column: Any, count: int, received_at: datetime, earliest: datetime) -> tuple[Any, Any]:
     """When it happened; and where that can't be told, or can't be right."""
     nothing = np.zeros(count, dtype=bool)
     moment = pa.scalar(received_at, _TIME)
@@ -162,7 +164,7 @@ def _times(column: Any, count: int, received_at: datetime) -> tuple[Any, Any]:
         return pa.repeat(moment, count), nothing
     times, strange = _parsed(column)
     latest = pa.scalar(received_at + _CLOCK_MAY_BE_AHEAD, _TIME)
-    beyond = pc.or_kleene(pc.less(times, pa.scalar(_EARLIEST, _TIME)), pc.greater(times, latest))
+    beyond = pc.or_kleene(pc.less(times, pa.scalar(earliest, _TIME)), pc.greater(times, latest))
     return pc.fill_null(times, moment), strange | _mask(beyond)
 
 

@@ -16,7 +16,7 @@ from lifecycle_engine.events.imports.cells import (
     value_read,
 )
 from lifecycle_engine.events.imports.chunks import Refusal, object_read, refusal, text_shown
-from lifecycle_engine.events.items import Item, ItemError, item_read
+from lifecycle_engine.events.items import Document, Item, ItemError, item_read
 
 _NAMES = {
     "message_id": "messageId",
@@ -49,11 +49,13 @@ class ItemReader:
         mapping: the field of each column.
         digest: the file's; an event without a message id is called by it and its row.
         received_at: when the events count as received.
+        floor: when the log begins: earlier events are refused.
     """
 
     mapping: Mapping[str, str]
     digest: str
     received_at: datetime
+    floor: datetime | None = None
 
     def message_id(self, number: int) -> str:
         """The message id of a row that has none: the same whenever the file comes."""
@@ -88,8 +90,17 @@ class ItemReader:
             return self._row(number, row)
         if row.get("messageId") in (None, ""):
             row["messageId"] = self.message_id(number)
-            return item_read(row, received_at=self.received_at)
-        return item_read(document.strip(), received_at=self.received_at)
+            return self._item(row)
+        return self._item(document.strip())
+
+    def _item(self, document: Document) -> Item:
+        item = item_read(document, received_at=self.received_at)
+        if self.floor is not None and item.occurred_at < self.floor:
+            happened = item.occurred_at.isoformat()
+            raise ItemError(
+                "timestamp", f"is {happened}, before the log begins: {self.floor:%Y-%m-%d}"
+            )
+        return item
 
     def _row(self, number: int, row: Mapping[str, Any]) -> Item:
         said: dict[str, Any] = {}
@@ -106,7 +117,7 @@ class ItemReader:
                 item[_NAMES[name]] = _plain(value)
         item.setdefault("messageId", self.message_id(number))
         try:
-            return item_read(item | {"properties": said}, received_at=self.received_at)
+            return self._item(item | {"properties": said})
         except ItemError as error:
             flat = _FLAT.get(error.field, error.field)
             raise ItemError(flat, error.message.removeprefix(error.field).lstrip()) from None

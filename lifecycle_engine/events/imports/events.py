@@ -62,6 +62,7 @@ class EventWriter:
             chunk.numbers,
             mapping=self._reader.mapping,
             received_at=self._reader.received_at,
+            floor=self._reader.floor,
             message_id=self._reader.message_id,
         )
         if not columns.odd:

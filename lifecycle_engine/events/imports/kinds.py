@@ -14,6 +14,7 @@ from lifecycle_engine.events.imports.row_writers import (
 )
 from lifecycle_engine.events.imports.writers import Writer
 from lifecycle_engine.events.models import ImportKind
+from lifecycle_engine.events.retention import log_floor
 
 
 def writer_for(
@@ -43,5 +44,6 @@ def writer_for(
         case ImportKind.CONSENTS:
             return ConsentWriter(mapping=mapping, source=source, at=at)
         case ImportKind.EVENTS:
-            reader = ItemReader(mapping=mapping, digest=digest, received_at=at)
+            floor = log_floor(at=at)
+            reader = ItemReader(mapping=mapping, digest=digest, received_at=at, floor=floor)
             return EventWriter(source=source, reader=reader, rng=rng)

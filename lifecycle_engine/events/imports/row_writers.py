@@ -9,6 +9,7 @@ from lifecycle_engine.customers.consents import ConsentRow, consents_record
 from lifecycle_engine.customers.models import Identifier, IdentifierKind
 from lifecycle_engine.customers.rows import CustomerRow, Rejection
 from lifecycle_engine.customers.services import customers_upsert
+from lifecycle_engine.events.catalogue import products_upsert
 from lifecycle_engine.events.imports.cells import (
     CellError,
     amount_read,
@@ -22,7 +23,6 @@ from lifecycle_engine.events.imports.cells import (
 from lifecycle_engine.events.imports.chunks import Chunk, Refusal, refusal
 from lifecycle_engine.events.imports.writers import Written
 from lifecycle_engine.events.rows import ProductRow
-from lifecycle_engine.events.services import products_upsert
 
 _Row = TypeVar("_Row")
 _Values = Mapping[str, Any]

@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 
 from lifecycle_engine.console import csp
+from lifecycle_engine.events.models import Product
 
 
 @pytest.mark.django_db
@@ -22,6 +23,22 @@ def test_the_policy_allows_no_inline_script_and_the_one_style_that_the_page_has(
         "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
     )
+
+
+@pytest.mark.django_db
+def test_pictures_come_from_elsewhere_on_pages_of_products_only(admin_client):
+    product = Product.objects.create(sku="1", name="Tea")
+    pages = {
+        reverse("admin:events_product_changelist"): True,
+        reverse("admin:events_product_change", args=[product.pk]): True,
+        reverse("admin:customers_customer_changelist"): False,
+        reverse("admin:index"): False,
+    }
+
+    for page, shown in pages.items():
+        policy = admin_client.get(page).headers["Content-Security-Policy"]
+        assert ("img-src 'self' data: https:;" in policy) is shown, page
+        assert policy.count("https:") == shown, page
 
 
 @pytest.mark.django_db

@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 from django.db import connection, transaction
 
+from lifecycle_engine.events.catalogue import products_upsert
 from lifecycle_engine.events.models import Event, EventReceipt, Product
 from lifecycle_engine.events.partitions import partitions_ensure, partitions_prepare
 from lifecycle_engine.events.rows import EngineEvent, ProductRow
-from lifecycle_engine.events.services import EngineEventError, events_record, products_upsert
+from lifecycle_engine.events.services import EngineEventError, events_record
 from tests.factories.customers import CustomerFactory
 from tests.factories.events import ProductFactory
 

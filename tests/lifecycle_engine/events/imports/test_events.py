@@ -306,3 +306,19 @@ def test_a_stopped_import_stays_where_it_is(write, run):
     done = import_run(import_id=import_id, at=AT, path=path)
 
     assert (done.state, Event.objects.count()) == (ImportState.STOPPED, 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["events.parquet", "events.csv", "events.jsonl"])
+def test_what_happened_before_the_log_begins_is_refused(
+    name, write, run, figures, refused, settings
+):
+    settings.EVENT_RETENTION_MONTHS = 2
+    rows = [row(0), row(1, timestamp="2025-12-31T23:59:59Z"), row(2)]
+
+    done = run("events", write(rows, name))
+
+    assert figures(done) == (3, 2, 0, 0, 1)
+    assert refused(done) == [
+        (2, "timestamp", "is 2025-12-31T23:59:59+00:00, before the log begins: 2026-01-01")
+    ]
