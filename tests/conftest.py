@@ -54,8 +54,9 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 
 @pytest.fixture(autouse=True)
 def _own_warehouse(settings, tmp_path):
-    """Every test starts with an empty columnar copy of its own."""
+    """Every test starts with an empty columnar copy, and an empty erasure log, of its own."""
     settings.WAREHOUSE_URL = f"duckdb://{tmp_path}/warehouse?threads=1"
+    settings.ERASURE_LOG = tmp_path / "erasures.jsonl"
 
 
 @pytest.fixture

@@ -68,6 +68,8 @@ class Environment(BaseModel):
     encryption_keys: Annotated[str, AfterValidator(_fernet_keys)] = Field(
         default="", alias="ENCRYPTION_KEYS"
     )
+    # Better on another disk than the database, and in no backup of it.
+    erasure_log: Path | None = Field(default=None, alias="ERASURE_LOG")
     hash_key: str = Field(default="", alias="HASH_KEY")
     debug: bool = Field(default=False, alias="DEBUG")
     # Whatever stands before what they wrote in X-Forwarded-For is the client's invention.

@@ -31,6 +31,7 @@ BEAT_SCHEDULE = {
     "expired coupons": _every(3600, "rewards.expire_coupons"),
     "imports": _every(60, "events.run_imports"),
     "housekeeping of the log": _every(3600, "events.sweep"),
+    "erasures": _every(60, "warehouse.erase"),
     "possible duplicates": {
         "task": "customers.suggest_merges",
         "schedule": crontab(hour=3, minute=0),

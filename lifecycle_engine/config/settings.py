@@ -179,6 +179,7 @@ WAREHOUSE_URL = ENVIRONMENT.warehouse_url or f"duckdb://{VAR / 'warehouse'}"
 EMAIL_URL = ENVIRONMENT.email_url
 DEFAULT_FROM_EMAIL = ENVIRONMENT.default_from_email
 SINK_FOLDER = VAR / "sink"
+ERASURE_LOG = ENVIRONMENT.erasure_log or VAR / "erasures.jsonl"
 # Links in messages start with it.
 PUBLIC_URL = ENVIRONMENT.public_url.rstrip("/")
 # Templates of messages that the engine itself sends; staff change their copies in the database.

@@ -8,6 +8,7 @@ from lifecycle_engine.config.schema import SchemaView
 from lifecycle_engine.console.delivered import delivered, delivered_email
 from lifecycle_engine.console.partition_page import log_months
 from lifecycle_engine.customers.consent_api import ConsentsView
+from lifecycle_engine.customers.privacy_api import ErasureView
 from lifecycle_engine.events.tracking import KINDS, project_settings, track
 from lifecycle_engine.messaging.opt_in_api import OptInsView
 from lifecycle_engine.messaging.views import OptInView, PreferencesView
@@ -16,6 +17,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/v1/schema/", SchemaView.as_view(), name="schema"),
+    path("api/v1/erasures/<int:erasure_id>/", ErasureView.as_view(), name="erasure"),
     path("api/v1/customers/", include("lifecycle_engine.customers.urls")),
     path("api/v1/consents/", ConsentsView.as_view(), name="consents"),
     path("api/v1/", include("lifecycle_engine.events.urls")),

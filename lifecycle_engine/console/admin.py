@@ -24,6 +24,11 @@ from lifecycle_engine.console.identity_pages import (
     suggestion_dismiss_view,
 )
 from lifecycle_engine.console.model_card import model_card_context
+from lifecycle_engine.console.privacy_pages import (
+    customer_erase_view,
+    customer_export_view,
+    staff_access_note,
+)
 from lifecycle_engine.console.reader_page import (
     quarantined_dismiss_view,
     quarantined_retry_view,
@@ -33,6 +38,7 @@ from lifecycle_engine.console.reader_page import (
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers.admin import CustomerAdmin, MergeSuggestionAdmin
 from lifecycle_engine.customers.models import Customer, MergeSuggestion
+from lifecycle_engine.customers.privacy_models import AccessAction
 from lifecycle_engine.events.admin import ReaderAdmin
 from lifecycle_engine.events.models import Reader
 from lifecycle_engine.scoring.admin import ModelVersionAdmin
@@ -101,8 +107,20 @@ class CustomerPage(CustomerAdmin, PageAdmin):  # type: ignore[misc]
     page_template = "console/customer.html"
 
     def page_context(self, request: HttpRequest, record: Customer) -> dict[str, Any]:
-        """All that is known of the customer."""
-        return customer_context(request, record) | identity_context(request, record)
+        """All that is known of the customer; who looks is written down."""
+        staff_access_note(request, AccessAction.VIEWED, record.pk)
+        privacy = {
+            "may_export": request.user.has_perm("customers.export_customer"),
+            "may_erase": request.user.has_perm("customers.erase_customer"),
+        }
+        return privacy | customer_context(request, record) | identity_context(request, record)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, which shows addresses; who looks is written down."""
+        staff_access_note(request, AccessAction.SEARCHED)
+        return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
 
     def get_urls(self) -> list[URLPattern]:
         """What staff can do about who is who, before the pages of the records."""
@@ -111,6 +129,16 @@ class CustomerPage(CustomerAdmin, PageAdmin):  # type: ignore[misc]
             path("<int:customer_id>/merge/", guard(merge_view), name="customers_customer_merge"),
             path(
                 "merges/<int:merge_id>/undo/", guard(merge_undo_view), name="customers_merge_undo"
+            ),
+            path(
+                "<int:customer_id>/export/",
+                guard(customer_export_view),
+                name="customers_customer_export",
+            ),
+            path(
+                "<int:customer_id>/erase/",
+                guard(customer_erase_view),
+                name="customers_customer_erase",
             ),
             path(
                 "suggestions/<int:suggestion_id>/dismiss/",

@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from lifecycle_engine.console.site import site_context
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.identity import MergeError, suggestion_dismiss
 from lifecycle_engine.customers.models import Customer, Identifier, Merge, MergeSuggestion
@@ -94,7 +95,7 @@ def merge_view(request: HttpRequest, customer_id: int) -> HttpResponse:
             messages.success(request, _("%(part)s is part of %(whole)s now.") % names)
             return _to_customer(stays.pk)
     context = {
-        **_site(request),
+        **site_context(request),
         "opts": Customer._meta,  # noqa: SLF001 - the admin's templates want it
         "title": _("Merge %(name)s") % {"name": customer},
         "customer": customer,
@@ -130,13 +131,6 @@ def suggestion_dismiss_view(request: HttpRequest, suggestion_id: int) -> HttpRes
     )
     messages.success(request, _("They stay two customers, and are not suggested again."))
     return HttpResponseRedirect(reverse("admin:customers_mergesuggestion_changelist"))
-
-
-def _site(request: HttpRequest) -> dict[str, Any]:
-    # Only here, since the site imports the admin modules, which import this one.
-    from django.contrib import admin  # noqa: PLC0415
-
-    return admin.site.each_context(request)
 
 
 def _allowed(request: HttpRequest) -> None:

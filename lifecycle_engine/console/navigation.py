@@ -28,6 +28,8 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
             (_("Stages"), "stairs", "segments.customerstage"),
             (_("Consents"), "verified_user", "customers.consent"),
             (_("Consent texts"), "contract", "customers.consenttext"),
+            (_("Erasures"), "person_off", "customers.erasure"),
+            (_("Audit trail"), "policy", "customers.access"),
         ),
     ),
     (

@@ -19,6 +19,8 @@ class Scope(models.TextChoices):
 
     CUSTOMERS_READ = "customers:read", _("Read customers")
     CUSTOMERS_WRITE = "customers:write", _("Write customers")
+    CUSTOMERS_EXPORT = "customers:export", _("Export all that is kept of a customer")
+    CUSTOMERS_ERASE = "customers:erase", _("Erase customers")
     CONSENTS_WRITE = "consents:write", _("Write consents")
     EVENTS_WRITE = "events:write", _("Send events")
     PRODUCTS_WRITE = "products:write", _("Write products")

@@ -7,7 +7,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
-from lifecycle_engine.customers import consent_admin  # noqa: F401 - registers its pages
+from lifecycle_engine.customers import (  # noqa: F401 - register their pages
+    consent_admin,
+    privacy_admin,
+)
 from lifecycle_engine.customers.models import Customer, Identifier, Merge, MergeSuggestion
 from lifecycle_engine.customers.selectors import customers_search
 

@@ -3,6 +3,7 @@
 import importlib
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,5 +15,6 @@ class CustomersConfig(AppConfig):
     verbose_name = _("Customers")
 
     def ready(self) -> None:
-        """Register the profile sections."""
+        """Register the profile sections, and what each app keeps of customers."""
         importlib.import_module(f"{self.name}.consent_profile")
+        autodiscover_modules("personal")

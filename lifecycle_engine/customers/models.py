@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.encryption import HASH_LENGTH
 from lifecycle_engine.core.fields import EncryptedField
+from lifecycle_engine.customers import privacy_models  # noqa: F401 - models of this app too
 from lifecycle_engine.customers.contacts import email_hash, phone_hash
 
 
@@ -60,6 +61,10 @@ class Customer(models.Model):
     class Meta:
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        permissions = [
+            ("export_customer", "Can export all that is kept of a customer"),
+            ("erase_customer", "Can erase a customer"),
+        ]
         indexes = [
             models.Index(fields=["email_hash"], name="customer_email", condition=~Q(email_hash="")),
             models.Index(fields=["phone_hash"], name="customer_phone", condition=~Q(phone_hash="")),

@@ -48,11 +48,26 @@ class DeltaStore:
             mode="ignore",
             partition_by=[MONTH],
             description=description,
+            # Its log keeps the least and the most of each column of a file. Of no other columns, as
+            # a log line outlives the rows that an erasure removes.
+            configuration={"delta.dataSkippingStatsColumns": "customer_id,occurred_at"},
         )
 
     def drop(self, name: str) -> None:
         """Delete the Delta table of that name with all its files."""
         shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def erase(self, name: str, customer_ids: Sequence[int]) -> int:
+        """Rewrite the files that hold rows of the customers without them; returns how many rows.
+
+        The old files stay until ``files_remove``, since a query may be reading them.
+        """
+        table = self.table(name)
+        if table is None:
+            return 0
+        wanted = ", ".join(str(int(customer_id)) for customer_id in customer_ids)
+        done = table.delete(f"customer_id IN ({wanted})")
+        return int(done["num_deleted_rows"] or 0)
 
     def months(self, name: str) -> set[str]:
         """The months that the table has rows of."""
@@ -69,10 +84,10 @@ class DeltaStore:
             return
         table.delete(f"{MONTH} IN ({', '.join(repr(month) for month in gone)})")
 
-    def files_remove(self, name: str) -> None:
-        """Remove the files of the table that no query may be reading any more."""
+    def files_remove(self, name: str, *, kept_hours: int = _REPLACED_KEPT_HOURS) -> None:
+        """Remove the files that the table has not had for so long: no query reads them any more."""
         if (table := self.table(name)) is not None:
-            _vacuum(table)
+            _vacuum(table, kept_hours)
 
     def compact(self, name: str) -> int:
         """Rewrite the months that lie in many small files; returns how many months that were."""
@@ -84,7 +99,7 @@ class DeltaStore:
         months = sorted(month for month, count in files.items() if count > _MONTH_FILES)
         if months:
             table.optimize.compact(partition_filters=[(MONTH, "in", months)])
-            _vacuum(table)
+            _vacuum(table, _REPLACED_KEPT_HOURS)
         return len(months)
 
     def spill_folder(self) -> Path:
@@ -118,10 +133,8 @@ def batch_append(table: DeltaTable, rows: pa.Table, *, writer: str, batch: int) 
     )
 
 
-def _vacuum(table: DeltaTable) -> None:
-    table.vacuum(
-        retention_hours=_REPLACED_KEPT_HOURS, dry_run=False, enforce_retention_duration=False
-    )
+def _vacuum(table: DeltaTable, kept_hours: int) -> None:
+    table.vacuum(retention_hours=kept_hours, dry_run=False, enforce_retention_duration=False)
 
 
 def _month(at: datetime) -> str:

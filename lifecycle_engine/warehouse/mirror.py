@@ -33,7 +33,8 @@ from lifecycle_engine.warehouse.schemas import EVENTS, LOG_TABLES
 #: The name of the log reader, and of the writer in the Delta logs.
 READER = "warehouse"
 
-_LOCK = "warehouse.mirror"
+#: Whoever writes the columnar tables holds this.
+LOCK = "warehouse.mirror"
 
 #: Events taken at a time: some 100 MB while they are taken apart.
 BATCH_EVENTS = 50_000
@@ -72,7 +73,7 @@ def mirror_run(
             ``mirror_rebuild``.
     """
     result = MirrorResult()
-    with advisory_lock(_LOCK) as free:
+    with advisory_lock(LOCK) as free:
         if not free:
             return MirrorResult(busy=True)
         store = store_open(settings.WAREHOUSE_URL)
@@ -108,7 +109,7 @@ def mirror_rebuild() -> None:
     Raises:
         MirrorBusyError: the mirror is running.
     """
-    with advisory_lock(_LOCK) as free:
+    with advisory_lock(LOCK) as free:
         if not free:
             raise MirrorBusyError("The mirror is running: try again when it is done")
         store = store_open(settings.WAREHOUSE_URL)
@@ -130,7 +131,7 @@ def mirror_retain(*, at: datetime) -> list[str]:
     floor = log_floor(at=at)
     if floor is None:
         return []
-    with advisory_lock(_LOCK) as free:
+    with advisory_lock(LOCK) as free:
         if not free:
             return []
         store = store_open(settings.WAREHOUSE_URL)

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import job_run
-from lifecycle_engine.warehouse import mirror
+from lifecycle_engine.warehouse import erasure, mirror
 
 
 @shared_task(name="warehouse.mirror")
@@ -16,6 +16,12 @@ def mirror_run() -> None:
     with job_run("warehouse.mirror") as run:
         found = mirror.mirror_run(progress=lambda done: run.progress(done, unit="events"))
         run.result(events=found.events, orders=found.orders, busy=found.busy)
+
+
+@shared_task(name="warehouse.erase")
+def copy_erase() -> None:
+    """Erase from the columnar copy whoever was erased; nothing to do is the usual case."""
+    erasure.copy_erase(at=timezone.now())
 
 
 @shared_task(name="warehouse.retain")

@@ -5,6 +5,8 @@ WITH locked AS MATERIALIZED (
     SELECT known.id
     FROM customers_customer AS known
     JOIN customers_staged AS staged ON staged.customer_id = known.id
+    -- Who was erased while this waited stays erased.
+    WHERE known.erased_at IS NULL
     ORDER BY known.id
     FOR NO KEY UPDATE OF known
 )

@@ -17,7 +17,15 @@ OUR_MODELS = [
 RECORDS = {
     "campaigns": {"campaignversion", "decision", "enrolment", "occurrence"},
     "core": {"jobrun"},
-    "customers": {"consent", "customer", "identifier", "merge", "mergesuggestion"},
+    "customers": {
+        "consent",
+        "customer",
+        "identifier",
+        "merge",
+        "mergesuggestion",
+        "erasure",
+        "access",
+    },
     "events": {
         "event",
         "eventreceipt",

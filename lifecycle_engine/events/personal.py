@@ -1,0 +1,31 @@
+"""What the log, and what stands beside it, keeps of a customer."""
+
+from lifecycle_engine.core.sql import sql_execute
+from lifecycle_engine.customers.privacy import Names, eraser, personal_data, personal_text
+from lifecycle_engine.events.models import (
+    Event,
+    Import,
+    ImportRejection,
+    QuarantinedEvent,
+    Reader,
+    RejectedEvent,
+)
+
+personal_data(Event, hidden={"txid"})
+personal_text(RejectedEvent, "item", drop=True)
+personal_text(ImportRejection, "values", drop=True)
+personal_text(Reader, "error")
+personal_text(QuarantinedEvent, "error")
+personal_text(Import, "error")
+
+
+@eraser
+def traces_erase(names: Names) -> int:
+    """Remove what points at events of the customer, while they are still there."""
+    params = {
+        "profile_ids": list(names.profile_ids),
+        "contacts": [contact for contact in names.contacts if contact],
+    }
+    return sql_execute("events", "quarantine_erase", params) + sql_execute(
+        "events", "receipts_erase", params
+    )

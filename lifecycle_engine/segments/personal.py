@@ -1,0 +1,14 @@
+"""What segments keep of a customer."""
+
+from lifecycle_engine.customers.privacy import personal_data, personal_text
+from lifecycle_engine.segments.models import (
+    CustomerStage,
+    Membership,
+    MembershipChange,
+    Segment,
+    StageTransition,
+)
+
+for _model in (Membership, MembershipChange, CustomerStage, StageTransition):
+    personal_data(_model)
+personal_text(Segment, "error")
