@@ -39,6 +39,7 @@ from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers.admin import CustomerAdmin, MergeSuggestionAdmin
 from lifecycle_engine.customers.models import Customer, MergeSuggestion
 from lifecycle_engine.customers.privacy_models import AccessAction
+from lifecycle_engine.customers.selectors import customers_complete
 from lifecycle_engine.events.admin import ReaderAdmin
 from lifecycle_engine.events.models import Reader
 from lifecycle_engine.scoring.admin import ModelVersionAdmin
@@ -113,6 +114,9 @@ class CustomerPage(CustomerAdmin, PageAdmin):  # type: ignore[misc]
             "may_export": request.user.has_perm("customers.export_customer"),
             "may_erase": request.user.has_perm("customers.erase_customer"),
         }
+        # A profile that is part of a customer is shown by itself, a customer with all its parts.
+        if record.merged_into_id is None:
+            customers_complete(customers=[record])
         return privacy | customer_context(request, record) | identity_context(request, record)
 
     def changelist_view(

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from lifecycle_engine.console.timeline import timeline_context
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.consents import consents_newest
-from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.models import Customer, Identifier
 from lifecycle_engine.customers.selectors import profile_ids_of
 from lifecycle_engine.events.models import Product
 from lifecycle_engine.messaging.models import Message
@@ -23,11 +23,14 @@ _SCORES_BACK = 30
 def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]:
     """What the page shows; a fixed number of short queries, whatever the customer's history."""
     at = business_now()
+    profile_ids = profile_ids_of(customer_ids=[customer.pk])
     return {
         "customer": customer,
         "title": str(customer),
         "attributes": sorted(customer.attributes.items()),
-        "identifiers": customer.identifiers.order_by("kind", "value")[:_ROWS],
+        "identifiers": Identifier.objects.filter(customer__in=profile_ids).order_by(
+            "kind", "value"
+        )[:_ROWS],
         "consents": [
             (entry, entry.stands(at=at))
             for entry in consents_newest(customer_id=customer.pk, at=at)
@@ -38,14 +41,14 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
         .order_by("segment__name")[:_ROWS],
         "scores": scores_with_history(customer=customer),
         "recommended": recommended_products(customer=customer),
-        "coupons": Coupon.objects.filter(customer=customer)
+        "coupons": Coupon.objects.filter(customer__in=profile_ids)
         .select_related("offer", "redemption")
         .order_by("-id")[:_ROWS],
-        "messages_sent": Message.objects.filter(customer=customer)
+        "messages_sent": Message.objects.filter(customer__in=profile_ids)
         .select_related("template")
         .order_by("-id")[:_ROWS],
         "stages": stage_path(customer=customer),
-        **timeline_context(request, profile_ids=profile_ids_of(customer_ids=[customer.pk]), at=at),
+        **timeline_context(request, profile_ids=profile_ids, at=at),
     }
 
 

@@ -1,10 +1,13 @@
 """Customers and identifiers in the admin."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.admin import EmptyFieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.views import ChangeList
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers import (  # noqa: F401 - register their pages
@@ -12,7 +15,16 @@ from lifecycle_engine.customers import (  # noqa: F401 - register their pages
     privacy_admin,
 )
 from lifecycle_engine.customers.models import Customer, Identifier, Merge, MergeSuggestion
-from lifecycle_engine.customers.selectors import customers_search
+from lifecycle_engine.customers.selectors import customers_complete, customers_search
+
+
+class CustomerChangeList(ChangeList):  # type: ignore[misc]
+    """The customers on the page, each with what is known of all its profiles."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the profiles of all of them at once."""
+        super().get_results(request)
+        customers_complete(customers=self.result_list)
 
 
 @admin.register(Customer)
@@ -33,6 +45,10 @@ class CustomerAdmin(EngineAdmin):
     def name(self, customer: Customer) -> str:
         """First and last name, or whatever the customer is known by."""
         return str(customer)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CustomerChangeList]:
+        """A list of whole customers."""
+        return CustomerChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         """Not those who are part of another, or erased; a link still finds them."""

@@ -50,6 +50,10 @@ def test_two_customers_are_compared_merged_and_taken_apart(admin_client, ada, ev
     assert answer.redirect_chain == [(page_of(eve), 302)]
     assert "Ada is part of Eve now." in answer.text
     whole = admin_client.get(page_of(eve)).text
+    assert "ada@example.com" in whole
+    listed = admin_client.get(reverse("admin:customers_customer_changelist")).text
+    assert "ada@example.com" in listed
+    assert page_of(ada) not in listed
     assert "same person" in whole
     part = admin_client.get(page_of(ada)).text
     assert f'href="{page_of(eve)}"' in part
