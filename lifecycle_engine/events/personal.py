@@ -1,7 +1,10 @@
 """What the log, and what stands beside it, keeps of a customer."""
 
+from django.db import transaction
+
 from lifecycle_engine.core.sql import sql_execute
 from lifecycle_engine.customers.privacy import Names, eraser, personal_data, personal_text
+from lifecycle_engine.events.imports.services import imports_forget
 from lifecycle_engine.events.models import (
     Event,
     Import,
@@ -17,6 +20,13 @@ personal_text(ImportRejection, "values", drop=True)
 personal_text(Reader, "error")
 personal_text(QuarantinedEvent, "error")
 personal_text(Import, "error")
+
+
+@eraser
+def files_forget(names: Names) -> int:  # noqa: ARG001 - whoever it is
+    """Remove uploaded files that may name the customer, once the erasure is certain."""
+    transaction.on_commit(imports_forget, robust=True)
+    return 0
 
 
 @eraser

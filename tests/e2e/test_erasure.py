@@ -6,6 +6,8 @@ from pathlib import Path
 import psycopg
 import pyarrow.parquet as pq
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
@@ -18,10 +20,12 @@ from lifecycle_engine.customers.models import Consent, Customer, Identifier
 from lifecycle_engine.customers.privacy_models import Access, Erasure
 from lifecycle_engine.customers.rows import Traits
 from lifecycle_engine.customers.services import customers_resolve, traits_apply
+from lifecycle_engine.events.imports.services import import_upload
 from lifecycle_engine.events.models import (
     Event,
     Import,
     ImportRejection,
+    ImportState,
     QuarantinedEvent,
     Reader,
 )
@@ -104,7 +108,13 @@ def known_everywhere(ada):
         occurred_at=event.occurred_at, error=f"batch with {EMAIL}",
     )  # fmt: skip
     JobRun.objects.create(name="x", error=f"Address {EMAIL} refused")
-    imported = Import.objects.create(kind="customers", name="list.csv", digest="0" * 64)
+    rows = f"external_id,email\n{NUMBER},{EMAIL}\n".encode()
+    imported = import_upload(
+        kind="customers", source="shop", file=ContentFile(rows, name="list.csv"), mapping={},
+        dry_run=True, by="anna",
+    )  # fmt: skip
+    imported.state = ImportState.SUCCEEDED
+    imported.save()
     ImportRejection.objects.create(
         imported=imported, row=1, field="country", message="?", values=f'["{NUMBER}", "{EMAIL}"]'
     )
@@ -156,6 +166,8 @@ def test_no_trace_of_an_erased_customer_is_left(known_everywhere, tmp_path):
     assert tables_with(NUMBER) >= {"customers_customer", "customers_identifier"}
     assert {path.suffix for path in files_with(EMAIL, tmp_path / "warehouse")} == {".parquet"}
     assert len(files_with(NUMBER, tmp_path / "warehouse")) >= 2
+    upload = Path(default_storage.path(Import.objects.get().stored))
+    assert EMAIL in upload.read_text()
     messages = Message.objects.count()
     others = Event.objects.exclude(customer__in=[ada.pk]).filter(message_id="e1").count()
 
@@ -166,6 +178,7 @@ def test_no_trace_of_an_erased_customer_is_left(known_everywhere, tmp_path):
     assert {name: found for name in NAMES if (found := tables_with(name))} == {}
     assert copy_erase(at=timezone.now(), files_kept=timedelta(0)) == 2
     assert {name: found for name in NAMES if (found := files_with(name, tmp_path))} == {}
+    assert not upload.exists()
     assert Erasure.objects.get().state == "done"
     assert Access.objects.get().customer_id == ada.pk
     assert log.read_text().count("\n") == 1

@@ -193,6 +193,20 @@ def imports_sweep(*, at: datetime) -> int:
     return len(names)
 
 
+def imports_forget() -> int:
+    """Remove the files of ended imports that name customers, since an erasure can't look into them.
+
+    Returns:
+        How many files went.
+    """
+    ended = Import.objects.exclude(state__in=(*_UNFINISHED, ImportState.DRAFT)).exclude(stored="")
+    names = set(ended.exclude(kind=ImportKind.PRODUCTS).values_list("stored", flat=True))
+    for name in names:
+        default_storage.delete(name)
+    Import.objects.filter(stored__in=names).update(stored="")
+    return len(names)
+
+
 def _move(import_id: int, states: tuple[ImportState, ...], state: ImportState) -> None:
     if not Import.objects.filter(pk=import_id, state__in=states).update(state=state):
         run = Import.objects.get(pk=import_id)
