@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from campaigns.admin import OccurrenceAdmin
 from campaigns.models import Occurrence
+from lifecycle_engine.console.attribute_page import attribute_history_view
 from lifecycle_engine.console.campaign_pages import occurrence_context
 from lifecycle_engine.console.customer_page import customer_context
 from lifecycle_engine.console.identity_pages import (
@@ -133,6 +134,11 @@ class CustomerPage(CustomerAdmin, PageAdmin):  # type: ignore[misc]
             path("<int:customer_id>/merge/", guard(merge_view), name="customers_customer_merge"),
             path(
                 "merges/<int:merge_id>/undo/", guard(merge_undo_view), name="customers_merge_undo"
+            ),
+            path(
+                "<int:customer_id>/attributes/",
+                guard(attribute_history_view),
+                name="customers_customer_attributes",
             ),
             path(
                 "<int:customer_id>/export/",

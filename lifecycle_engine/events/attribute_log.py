@@ -103,7 +103,8 @@ def attribute_history(
 ) -> AttributeHistory:
     """What changed in what was said of a customer, from the log, the newest first.
 
-    To the last of 20,000 events all that they say is new, whatever was said before them.
+    It looks at 20,000 events at a time. Where there are more, what such a stretch says for the
+    first time is left out: whether it was new can't be told.
 
     Args:
         customer_id: the customer; what its merged profiles said counts as its own.
@@ -122,8 +123,9 @@ def attribute_history(
         "limit": limit + 1,
     }
     rows = sql_rows("events", "attribute_history", params)
-    changes = [_change(row) for row in rows[:limit]]
-    more = len(rows) > limit or (bool(rows) and rows[-1][-1] == _EVENTS_AT_ONCE)
+    cut = bool(rows) and rows[-1][-1] == _EVENTS_AT_ONCE
+    changes = [_change(row) for row in rows[:limit] if not (cut and row[5] is None)]
+    more = cut or len(rows) > limit
     return AttributeHistory(changes, _place(rows[:limit][-1]) if more else None)
 
 

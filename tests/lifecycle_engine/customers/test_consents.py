@@ -154,6 +154,15 @@ def test_an_entry_that_names_nobody_leaves_no_wording_behind():
     assert not ConsentText.objects.exists()
 
 
+def test_nothing_is_recorded_of_who_was_erased():
+    erased = CustomerFactory(external_id=None, email="", erased_at=AT)
+
+    (rejection,) = consents_record(rows=[consent(erased.pk, ip_address="192.0.2.7")]).rejected
+
+    assert (rejection.field, rejection.message) == ("customer_id", f"names nobody: {erased.pk}")
+    assert not Consent.objects.exists()
+
+
 def test_the_database_refuses_every_change_of_an_entry():
     entry = ConsentFactory()
     before = Consent.objects.values().get()

@@ -227,10 +227,15 @@ def test_unsubscribing_from_everything_is_one_press(ada):
     assert set(fields(answer.text)) & {"want:marketing.email", "want:profiling"} == set()
 
 
-def test_who_was_erased_can_still_stop_messages_to_the_address(ada):
+@pytest.mark.parametrize("row_stays", [True, False])
+def test_who_was_erased_can_still_stop_messages_to_the_address(ada, row_stays):
     path = link(ada)
     Consent.objects.all().delete()
-    Customer.objects.all().delete()
+    if row_stays:
+        empty = dict.fromkeys(("email", "email_hash", "phone", "phone_hash", "first_name"), "")
+        Customer.objects.update(erased_at=timezone.now(), external_id=None, **empty)
+    else:
+        Customer.objects.all().delete()
 
     assert "want:" not in Client().get(path).text
     assert Client().post(path, {"want:profiling": "1"}).status_code == 200
