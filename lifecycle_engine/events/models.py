@@ -247,6 +247,11 @@ class Import(models.Model):
     #: What staff or a partner said: the field of each column; the others go by their names.
     mapping = models.JSONField(_("fields of columns"), default=dict, blank=True)
     dry_run = models.BooleanField(_("dry run"), default=False)
+    complete = models.BooleanField(
+        _("these are all products"),
+        default=False,
+        help_text=_("What is missing is no longer available."),
+    )
     state = models.CharField(
         _("state"), max_length=10, choices=ImportState.choices, default=ImportState.QUEUED
     )

@@ -10,12 +10,20 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.events.models import Product, QuarantinedEvent, Reader
+from lifecycle_engine.events.imports.services import import_upload
+from lifecycle_engine.events.models import (
+    Import,
+    ImportRejection,
+    Product,
+    QuarantinedEvent,
+    Reader,
+)
 from lifecycle_engine.segments.models import CustomerStage, Segment
 
 CHROMIUM = next(
@@ -63,6 +71,18 @@ def customer(db):
     )
     CustomerStage.objects.create(customer=found, stage="loyal", since=NOW)
     reader = Reader.objects.create(name="points", error=ATTACK, failures=2, retry_at=NOW)
+    import_upload(
+        kind="products",
+        source="shop",
+        file=ContentFile(f"sku,{ATTACK}\n1,{ATTACK}\n".encode(), name=ATTACK),
+        mapping=None,
+        dry_run=False,
+        by=ATTACK,
+    )
+    run = Import.objects.create(
+        kind="products", name=ATTACK, state="failed", error=ATTACK, mapping={ATTACK: ATTACK}
+    )
+    ImportRejection.objects.create(imported=run, row=1, field="x", message=ATTACK, values=ATTACK)
     QuarantinedEvent.objects.create(
         reader=reader, event_id=uuid4(), txid=1, occurred_at=NOW, error=ATTACK
     )
@@ -130,7 +150,12 @@ def admin_paths(customer: Customer) -> list[str]:
     ]
     lists = [f"{m._meta.app_label}_{m._meta.model_name}_changelist" for m in models]
     forms = ["segments_segment_add", "campaigns_campaign_add", "rewards_offer_add"]
-    forms += ["core_apikey_add", "messaging_messagetemplate_add", "auth_user_add"]
+    forms += [
+        "events_import_add",
+        "core_apikey_add",
+        "messaging_messagetemplate_add",
+        "auth_user_add",
+    ]
     return [
         reverse("admin:index"),
         *(reverse(f"admin:{name}") for name in [*lists, *forms]),
@@ -138,6 +163,7 @@ def admin_paths(customer: Customer) -> list[str]:
         reverse("admin:segments_segment_change", args=[Segment.objects.get().pk]),
         reverse("admin:events_product_change", args=[Product.objects.get().pk]),
         reverse("admin:events_reader_change", args=[Reader.objects.get().pk]),
+        *(reverse("admin:events_import_change", args=[run.pk]) for run in Import.objects.all()),
     ]
 
 

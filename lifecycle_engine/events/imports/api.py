@@ -87,6 +87,9 @@ class UploadSerializer(serializers.Serializer[Any]):
         required=False, help_text='The field of each column: {"E-mail": "email"}.'
     )
     dry_run = serializers.BooleanField(required=False, default=False)
+    complete = serializers.BooleanField(
+        required=False, default=False, help_text="Products only: these are all that there are."
+    )
 
 
 class ImportSerializer(serializers.ModelSerializer[Import]):
@@ -153,6 +156,7 @@ class ImportsView(_OfKind, APIView):
                 mapping=said.get("mapping", {}),
                 dry_run=said["dry_run"],
                 by=_source(request),
+                complete=said["complete"],
             )
         except ImportFileError as error:
             raise exceptions.ValidationError({"file": [str(error)]}) from None

@@ -61,8 +61,9 @@ def import_context(request: HttpRequest, run: Import) -> dict[str, Any]:
 def import_start_view(request: HttpRequest, import_id: int) -> HttpResponse:
     """Try the file, or import it, with the columns that were chosen."""
     run = get_object_or_404(Import, pk=_allowed(request, import_id))
-    mapping = run.mapping
+    mapping, complete = run.mapping, run.complete
     if run.state == ImportState.DRAFT:
+        complete = "complete" in request.POST
         mapping = {
             column: request.POST.get(f"column-{place}", "")
             for place, column in enumerate(run.columns)
@@ -73,6 +74,7 @@ def import_start_view(request: HttpRequest, import_id: int) -> HttpResponse:
             mapping=mapping,
             dry_run="dry_run" in request.POST,
             by=request.user.get_username(),
+            complete=complete,
         )
     except ImportFileError as error:
         messages.error(request, f"{run.name} {error}")

@@ -20,7 +20,7 @@ from lifecycle_engine.events.imports.cells import (
     time_read,
     value_read,
 )
-from lifecycle_engine.events.imports.chunks import Chunk, Refusal, refusal
+from lifecycle_engine.events.imports.chunks import Chunk, Place, Refusal, Table, refusal
 from lifecycle_engine.events.imports.writers import Written
 from lifecycle_engine.events.rows import ProductRow
 
@@ -130,6 +130,26 @@ class ProductWriter(RowWriter[ProductRow]):
 
     def _row(self, said: dict[str, Any]) -> ProductRow:
         return ProductRow(**said)
+
+
+def skus_there(table: Table, *, column: str) -> tuple[set[str], int]:
+    """The SKUs that a file names, also those of rows that are refused; and how many name none.
+
+    Args:
+        table: the file.
+        column: the one of the SKU.
+    """
+    there: set[str] = set()
+    unread = 0
+    for chunk in table.chunks(Place(columns=[column])):
+        rows, refused = chunk.read()
+        unread += len(refused) + len(chunk.refused)
+        for _, row in rows:
+            try:
+                there.add(text_read(row.get(column)))
+            except CellError:
+                unread += 1
+    return there, unread
 
 
 @dataclass(frozen=True, slots=True)

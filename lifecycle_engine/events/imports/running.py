@@ -13,11 +13,13 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from lifecycle_engine.core.locks import advisory_lock
+from lifecycle_engine.events.catalogue import products_withdraw
 from lifecycle_engine.events.imports.chunks import Chunk, Place, Refusal, Table
 from lifecycle_engine.events.imports.files import file_opened
 from lifecycle_engine.events.imports.kinds import writer_for
 from lifecycle_engine.events.imports.limits import REJECTIONS_KEPT, ImportFileError
 from lifecycle_engine.events.imports.mapping import mapping_complete
+from lifecycle_engine.events.imports.row_writers import skus_there
 from lifecycle_engine.events.imports.tables import table_open
 from lifecycle_engine.events.imports.writers import Writer
 from lifecycle_engine.events.models import Import, ImportKind, ImportRejection, ImportState
@@ -33,7 +35,7 @@ class _Work:
 
     table: Table
     writer: Writer
-    columns: list[str] | None
+    mapping: dict[str, str]
 
 
 def import_run(
@@ -104,7 +106,7 @@ def _work(run: Import, file: BinaryIO, at: datetime) -> _Work:
         at=at,
         rng=np.random.default_rng(),
     )
-    return _Work(table, writer, list(mapping))
+    return _Work(table, writer, mapping)
 
 
 def _rows_import(
@@ -119,11 +121,28 @@ def _rows_import(
             watch(run)
         if run.state != ImportState.RUNNING or (ends is not None and began > ends):
             return
-    _ended(run, ImportState.SUCCEEDED)
+    _finished(run, work)
+
+
+@transaction.atomic
+def _finished(run: Import, work: _Work) -> None:
+    """End the import; where these are all products, withdraw those that are missing."""
+    problem = ""
+    if run.complete:
+        sku = next(column for column, name in work.mapping.items() if name == "sku")
+        there, unread = skus_there(work.table, column=sku)
+        if unread or run.rows == run.rejected:
+            problem = f"no product was withdrawn: {unread or run.rejected} rows can't be read"
+        else:
+            with transaction.atomic():
+                run.updated += products_withdraw(skus_there=there)
+                transaction.set_rollback(run.dry_run)
+            run.save(update_fields=["updated"])
+    _ended(run, ImportState.SUCCEEDED, problem)
 
 
 def _prepared(run: Import, work: _Work) -> Iterator[tuple[Chunk, Any]]:
-    for chunk in work.table.chunks(Place(run.rows, run.offset, work.columns)):
+    for chunk in work.table.chunks(Place(run.rows, run.offset, list(work.mapping))):
         yield chunk, work.writer.prepare(chunk)
 
 

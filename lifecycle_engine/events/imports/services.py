@@ -9,6 +9,7 @@ from uuid import uuid4
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models.functions import Now
 
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.events.imports.files import digest_of, file_opened, pieces_of, size_of
@@ -23,6 +24,8 @@ from lifecycle_engine.events.services import SourceError
 #: How long files and rejected rows are kept after an import has ended.
 KEPT = timedelta(days=14)
 
+#: So long a file of events may come again: a day less than receipts of events are kept.
+_TOLD_APART = timedelta(days=29)
 _UNDER_WAY = (ImportState.QUEUED, ImportState.RUNNING)
 _UNFINISHED = (*_UNDER_WAY, ImportState.STOPPED)
 _TASK = "events.run_imports"
@@ -33,9 +36,25 @@ class ImportStateError(Exception):
 
 
 def import_local(
-    *, kind: str, source: str, path: Path, mapping: Mapping[str, str], dry_run: bool, by: str
+    *,
+    kind: str,
+    source: str,
+    path: Path,
+    mapping: Mapping[str, str],
+    dry_run: bool,
+    by: str,
+    complete: bool = False,
 ) -> Import:
     """The import of a local file; one that was broken off goes on.
+
+    Args:
+        kind: what the rows are.
+        source: where they come from.
+        path: the file.
+        mapping: the field of each column that doesn't go by its name.
+        dry_run: whether to keep nothing.
+        by: who does it.
+        complete: whether these are all products that there are.
 
     Raises:
         ImportFileError: the file can't be imported as it is.
@@ -44,22 +63,26 @@ def import_local(
     _source_check(source)
     with file_opened(stored="", path=path) as file:
         facts = _facts(kind, file, mapping)
-    same = {"kind": kind, "source": source, "mapping": dict(mapping), "dry_run": dry_run}
+    _complete_check(kind, complete)
+    same = {"kind": kind, "source": source, "dry_run": dry_run, "complete": complete}
     with transaction.atomic():
+        unfinished = Import.objects.filter(stored="", state__in=_UNFINISHED).filter(
+            kind=kind, source=source, digest=facts["digest"], mapping=dict(mapping)
+        )
         broken_off = (
-            Import.objects.select_for_update()
-            .filter(
-                kind=kind, source=source, mapping=dict(mapping), dry_run=dry_run,
-                digest=facts["digest"], stored="", state__in=_UNFINISHED,
-            )
+            unfinished.filter(dry_run=dry_run, complete=complete)
+            .select_for_update()
             .order_by("-pk")
             .first()
-        )  # fmt: skip
+        )
         if broken_off is not None:
             broken_off.state, broken_off.attempts = ImportState.QUEUED, 0
             broken_off.save(update_fields=["state", "attempts"])
             return broken_off
-        return Import.objects.create(name=path.name[:300], created_by=by, **same, **facts)
+        _again_check(kind, source, facts["digest"], dry_run)
+        return Import.objects.create(
+            name=path.name[:300], mapping=dict(mapping), created_by=by, **same, **facts
+        )
 
 
 def import_upload(
@@ -70,6 +93,7 @@ def import_upload(
     mapping: Mapping[str, str] | None,
     dry_run: bool,
     by: str,
+    complete: bool = False,
 ) -> Import:
     """Keep an uploaded file and import it in the background.
 
@@ -80,16 +104,19 @@ def import_upload(
         mapping: the field of each column; None where somebody is to choose first.
         dry_run: whether to keep nothing.
         by: who uploads it.
+        complete: whether these are all products that there are.
 
     Raises:
         ImportFileError: the file can't be imported as it is.
         SourceError: the source is empty, too long, or the engine's own.
     """
     _source_check(source)
+    _complete_check(kind, complete)
     if file.size > UPLOAD_LIMIT:
         raise ImportFileError(f"has {file.size} bytes, the limit is {UPLOAD_LIMIT}")
     opened = cast("BinaryIO", file)
     facts = _facts(kind, opened, mapping)
+    _again_check(kind, source, facts["digest"], dry_run)
     opened.seek(0)
     stored = default_storage.save(f"imports/{uuid4().hex}", file)
     state = ImportState.DRAFT if mapping is None else ImportState.QUEUED
@@ -101,6 +128,7 @@ def import_upload(
             stored=stored,
             mapping=dict(mapping or {}),
             dry_run=dry_run,
+            complete=complete,
             state=state,
             created_by=by,
             **facts,
@@ -112,7 +140,14 @@ def import_upload(
 
 
 @transaction.atomic
-def import_start(*, import_id: int, mapping: Mapping[str, str], dry_run: bool, by: str) -> Import:
+def import_start(
+    *,
+    import_id: int,
+    mapping: Mapping[str, str],
+    dry_run: bool,
+    by: str,
+    complete: bool = False,
+) -> Import:
     """Import a file that was uploaded, with the fields that somebody chose for its columns.
 
     After a dry run, or any other end, it is another import of the same file.
@@ -126,12 +161,14 @@ def import_start(*, import_id: int, mapping: Mapping[str, str], dry_run: bool, b
         raise ImportStateError(f"{run.name} is under way.")
     if not run.stored or not default_storage.exists(run.stored):
         raise ImportStateError(f"The file of {run.name} is no longer there.")
+    _complete_check(run.kind, complete)
+    _again_check(run.kind, run.source, run.digest, dry_run)
     mapping_complete(ImportKind(run.kind), run.columns, mapping)
     if run.state != ImportState.DRAFT:
         copied = ("kind", "source", "name", "stored", "digest", "size", "columns")
         run = Import(**{name: getattr(run, name) for name in copied})
     run.mapping, run.dry_run, run.created_by = dict(mapping), dry_run, by
-    run.state = ImportState.QUEUED
+    run.complete, run.state = complete, ImportState.QUEUED
     run.save()
     enqueue(_TASK)
     return run
@@ -219,6 +256,24 @@ def _facts(kind: str, file: BinaryIO, mapping: Mapping[str, str] | None) -> dict
         mapping_complete(ImportKind(kind), table.columns, mapping)
     size = size_of(file)
     return {"columns": table.columns, "size": size, "digest": digest_of(pieces_of(file))}
+
+
+def _again_check(kind: str, source: str, digest: str, dry_run: bool) -> None:
+    """Events are told apart by their receipts, and those of an old import are gone."""
+    if kind != ImportKind.EVENTS or dry_run:
+        return
+    same = Import.objects.filter(kind=kind, source=source, digest=digest, dry_run=False)
+    before = same.filter(created__gt=0, created_at__lt=Now() - _TOLD_APART).first()
+    if before is not None:
+        raise ImportFileError(
+            f"was imported on {before.created_at:%Y-%m-%d}, so long ago that its events can't be "
+            "told from new ones"
+        )
+
+
+def _complete_check(kind: str, complete: bool) -> None:
+    if complete and kind != ImportKind.PRODUCTS:
+        raise ImportFileError(f"can't be all {kind}: only products can be complete")
 
 
 def _name(name: str | None) -> str:

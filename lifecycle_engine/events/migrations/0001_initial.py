@@ -167,6 +167,7 @@ class Migration(migrations.Migration):
                 ('columns', models.JSONField(blank=True, default=list, verbose_name='columns')),
                 ('mapping', models.JSONField(blank=True, default=dict, verbose_name='fields of columns')),
                 ('dry_run', models.BooleanField(default=False, verbose_name='dry run')),
+                ('complete', models.BooleanField(default=False, help_text='What is missing is no longer available.', verbose_name='these are all products')),
                 ('state', models.CharField(choices=[('draft', 'Columns to be chosen'), ('queued', 'Queued'), ('running', 'Running'), ('stopped', 'Stopped'), ('succeeded', 'Succeeded'), ('failed', 'Failed')], default='queued', max_length=10, verbose_name='state')),
                 ('rows', models.BigIntegerField(default=0, verbose_name='rows read')),
                 ('rows_total', models.BigIntegerField(blank=True, null=True, verbose_name='rows')),

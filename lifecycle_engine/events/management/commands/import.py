@@ -51,6 +51,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="Check every row and keep none.")
 
+        parser.add_argument(
+            "--complete",
+            action="store_true",
+            help="These are all products: what is missing is no longer available.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"].resolve()
         try:
@@ -61,6 +67,7 @@ class Command(BaseCommand):
                 mapping=dict(options["map"]),
                 dry_run=options["dry_run"],
                 by="manage.py",
+                complete=options["complete"],
             )
         except ImportFileError as error:
             raise CommandError(f"{path.name} {error}") from None

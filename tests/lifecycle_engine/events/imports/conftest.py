@@ -46,9 +46,17 @@ def _compressed(text, name):
 def run():
     """Import a file in the foreground; returns the import as it is then."""
 
-    def ran(kind, path, *, source="shop", mapping=None, dry_run=False, at=AT, **how):
+    def ran(
+        kind, path, *, source="shop", mapping=None, dry_run=False, at=AT, complete=False, **how
+    ):
         started = import_local(
-            kind=kind, source=source, path=path, mapping=mapping or {}, dry_run=dry_run, by="test"
+            kind=kind,
+            source=source,
+            path=path,
+            mapping=mapping or {},
+            dry_run=dry_run,
+            by="test",
+            complete=complete,
         )
         return import_run(import_id=started.pk, at=at, path=path, **how)
 

@@ -1,14 +1,16 @@
 """Importing events from files."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from django.db.models.functions import Now
 
 from lifecycle_engine.customers.models import Customer, Identifier
 from lifecycle_engine.events.imports import limits, parquet_table, text_tables
+from lifecycle_engine.events.imports.limits import ImportFileError
 from lifecycle_engine.events.imports.running import ATTEMPTS_LIMIT, import_run
 from lifecycle_engine.events.models import Event, EventReceipt, Import, ImportState
 from lifecycle_engine.events.services import events_ingest
@@ -116,6 +118,20 @@ def test_a_bad_row_is_refused_with_field_and_value_and_the_others_go_in(
     assert told.replace("+00:00", "Z") == message.replace("+00:00", "Z")
     kept = json.loads(done.rejections.get().values)
     assert kept["properties"] == wrong.get("properties", row(1)["properties"])
+
+
+@pytest.mark.django_db
+def test_a_file_whose_receipts_are_gone_is_refused(write, run, figures):
+    path = write([row(0)], "events.csv")
+    first = run("events", path)
+    Import.objects.update(created_at=Now() - timedelta(days=29, hours=1))
+
+    with pytest.raises(ImportFileError, match="can't be told from new ones"):
+        run("events", path)
+
+    assert run("events", path, dry_run=True).state == ImportState.SUCCEEDED
+    assert figures(run("events", path, source="other")) == figures(first)
+    assert Import.objects.filter(source="shop", dry_run=False).count() == 1
 
 
 @pytest.mark.django_db

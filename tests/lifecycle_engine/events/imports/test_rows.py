@@ -8,7 +8,10 @@ import pytest
 from lifecycle_engine.customers.models import Consent, Customer
 from lifecycle_engine.customers.rows import CustomerRow
 from lifecycle_engine.customers.services import customers_upsert
+from lifecycle_engine.events.catalogue import products_upsert
+from lifecycle_engine.events.imports.limits import ImportFileError
 from lifecycle_engine.events.models import ImportState, Product
+from lifecycle_engine.events.rows import ProductRow
 from tests.factories.customers import CustomerFactory
 
 FORMATS = ["rows.csv", "rows.jsonl", "rows.parquet"]
@@ -108,3 +111,47 @@ def test_consents_are_recorded_for_whom_they_name(name, write, run, figures, ref
         True,
         datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC),
     )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_missing_among_all_products_is_withdrawn(name, write, run, figures):
+    products_upsert(rows=[ProductRow(sku=sku, name=sku) for sku in ("here", "bad", "gone")])
+    rows = [
+        {"sku": "here", "name": "here", "price": ""},
+        {"sku": "bad", "name": "bad", "price": "cheap"},
+        {"sku": "new", "name": "new", "price": ""},
+    ]
+    path = write(rows, name)
+
+    tried = run("products", path, complete=True, dry_run=True)
+    before = set(Product.objects.filter(available=True).values_list("sku", flat=True))
+    done = run("products", path, complete=True)
+
+    assert figures(tried) == figures(done) == (3, 1, 1, 1, 1)
+    assert before == {"here", "bad", "gone"}
+    assert set(Product.objects.filter(available=True).values_list("sku", flat=True)) == {
+        *("here", "bad", "new"),
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", ["1,Tea\n2\n", "1,\n"])
+def test_nothing_is_withdrawn_where_a_row_can_t_be_read(rows, tmp_path, run):
+    products_upsert(rows=[ProductRow(sku="gone", name="gone")])
+    path = tmp_path / "products.csv"
+    path.write_text(f"sku,name\n{rows}")
+
+    done = run("products", path, complete=True)
+
+    assert (done.state, done.error) == (
+        ImportState.SUCCEEDED,
+        "no product was withdrawn: 1 rows can't be read",
+    )
+    assert Product.objects.get(sku="gone").available
+
+
+@pytest.mark.django_db
+def test_only_products_can_be_all_that_there_are(write, run):
+    with pytest.raises(ImportFileError, match="can't be all customers"):
+        run("customers", write([{"external_id": "1"}], "rows.csv"), complete=True)
