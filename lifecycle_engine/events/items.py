@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 from uuid_utils.compat import uuid7
@@ -300,7 +300,14 @@ def _message_id(given: _Given, sending: Sending) -> str:
     return _text("messageId", given.message_id, _MESSAGE_ID_LIMIT)
 
 
+def _is_plain(value: object, limit: int) -> bool:
+    """Whether it is what it mostly is: short text without anything to look into."""
+    return type(value) is str and 0 < len(value) <= limit and value.isascii() and "\0" not in value
+
+
 def _text(name: str, value: object, limit: int) -> str:
+    if _is_plain(value, limit):
+        return cast("str", value)
     if value is None or value == "":
         raise ItemError(name, "is missing")
     if problem := text_problem(value, limit):
@@ -309,6 +316,8 @@ def _text(name: str, value: object, limit: int) -> str:
 
 
 def _identifier(name: str, value: object) -> str | None:
+    if _is_plain(value, _ID_LIMIT):
+        return cast("str", value)
     if value is None or value == "":
         return None
     if isinstance(value, int) and not isinstance(value, bool):

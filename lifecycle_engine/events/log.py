@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import msgspec
 from uuid_utils import uuid7
 
 from lifecycle_engine.core.bulk import copy_rows
@@ -36,7 +37,8 @@ def receipts_take(
     A message that another transaction is writing is waited for, so that of two only one writes it.
     The time is the database's when none is given.
     """
-    params = {"source": source, "message_ids": message_ids, "received_at": received_at}
+    encoded = msgspec.json.encode(message_ids).decode()
+    params = {"source": source, "message_ids": encoded, "received_at": received_at}
     return {message_id for (message_id,) in sql_rows("events", "receipts_take", params)}
 
 

@@ -10,12 +10,16 @@ _VALUE_LIMIT = Decimal(10) ** 12 - 1
 
 def columns_promoted(said: Mapping[str, Any], context_campaign: object) -> dict[str, Any]:
     """The columns that everything needs. What doesn't fit one stays in the properties only."""
+    # Every event comes by here, and most say little: what is not said costs no call.
+    get = said.get
+    sku = get("product_id") or get("sku")
+    campaign = get("campaign") or context_campaign
     return {
-        "value": _first_money(said.get("total"), said.get("revenue"), said.get("value")),
-        "currency": _fitting(said.get("currency"), 3),
-        "product_sku": _fitting(said.get("product_id") or said.get("sku"), 100),
-        "category": _fitting(said.get("category"), 200),
-        "campaign": _fitting(said.get("campaign") or context_campaign, 100),
+        "value": _first_money(get("total"), get("revenue"), get("value")),
+        "currency": _fitting(get("currency"), 3) if "currency" in said else None,
+        "product_sku": None if sku is None else _fitting(sku, 100),
+        "category": _fitting(get("category"), 200) if "category" in said else None,
+        "campaign": None if campaign is None else _fitting(campaign, 100),
     }
 
 
