@@ -12,6 +12,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from lifecycle_engine.core.addresses import client_address
+from lifecycle_engine.customers.privacy_models import AccessAction
+from lifecycle_engine.customers.trail import access_note
 from lifecycle_engine.events.imports.limits import ImportFileError
 from lifecycle_engine.events.imports.selectors import import_columns, import_fields, rejected_csv
 from lifecycle_engine.events.imports.services import (
@@ -20,7 +23,7 @@ from lifecycle_engine.events.imports.services import (
     import_start,
     import_stop,
 )
-from lifecycle_engine.events.models import Import, ImportRejection, ImportState
+from lifecycle_engine.events.models import Import, ImportKind, ImportRejection, ImportState
 
 _REJECTED_SHOWN = 20
 _UNDER_WAY = {ImportState.QUEUED, ImportState.RUNNING}
@@ -127,6 +130,12 @@ def import_progress_view(request: HttpRequest, import_id: int) -> HttpResponse:
 def import_rejected_view(request: HttpRequest, import_id: int) -> StreamingHttpResponse:
     """The rejected rows as a file."""
     run = get_object_or_404(Import, pk=_seen(request, import_id))
+    if run.kind != ImportKind.PRODUCTS:
+        access_note(
+            actor=request.user.get_username(),
+            action=AccessAction.EXPORTED,
+            address=client_address(request),
+        )
     response = StreamingHttpResponse(rejected_csv(run=run), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="rejected-{run.pk}.csv"'
     response.headers["Cache-Control"] = "no-store"

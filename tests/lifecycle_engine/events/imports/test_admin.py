@@ -6,6 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from lifecycle_engine.customers.privacy_models import Access, AccessAction
 from lifecycle_engine.events.imports.services import imports_advance
 from lifecycle_engine.events.models import Import, ImportState, Product
 from tests.lifecycle_engine.events.imports.conftest import AT
@@ -70,6 +71,16 @@ def test_rejected_rows_are_downloaded(admin_client):
         "rejected row,rejected field,rejected reason,sku,title,price,stock",
         "2,price,\"wants a number, got 'cheap'\",2,Jam,cheap,",
     ]
+
+
+@pytest.mark.django_db
+def test_who_takes_rejected_rows_of_customers_out_is_written_down(admin_client):
+    for kind in ("products", "customers"):
+        run = Import.objects.create(kind=kind, name="rows.csv", state=ImportState.SUCCEEDED)
+        admin_client.get(page("rejected", run))
+
+    (access,) = Access.objects.filter(action=AccessAction.EXPORTED)
+    assert (access.actor, access.ip_address) == ("admin", "127.0.0.1")
 
 
 @pytest.mark.django_db
