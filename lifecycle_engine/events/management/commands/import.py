@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import (
@@ -101,7 +102,11 @@ class Command(BaseCommand):
                     rate=f"{now.rows / max(now.seconds, 1e-9):,.0f}/s",
                 )
 
-            return import_run(import_id=run.pk, at=timezone.now(), path=path, watch=watch)
+            try:
+                return import_run(import_id=run.pk, at=timezone.now(), path=path, watch=watch)
+            except OperationalError as error:
+                reason = str(error).partition("\n")[0]
+                raise CommandError(f"{reason}: the same command goes on from there.") from None
 
     def _told(self, run: Import) -> None:
         kept = " (dry run: nothing is kept)" if run.dry_run else ""
