@@ -24,10 +24,11 @@ from django.utils.translation import gettext as _
 
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.customers.consent_texts import ConsentTextError, consent_text_keep
-from lifecycle_engine.customers.consents import ConsentRow, consents_granted, consents_record
+from lifecycle_engine.customers.consents import ConsentRow, consents_granted
 from lifecycle_engine.customers.models import ConsentPurpose, ConsentText, Customer
 from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.messaging.addresses import address_hash
+from lifecycle_engine.messaging.consent_events import consents_say
 from lifecycle_engine.messaging.models import MessageTemplate, OptIn, OptInState
 from lifecycle_engine.messaging.preferences import Proof, Wording, user_agent_kept, wording_current
 from lifecycle_engine.messaging.services import QueuedMessage, messages_queue
@@ -184,7 +185,7 @@ def opt_in_confirm(*, opt_in_id: int, proof: Proof) -> str:
             ip_address=proof.ip_address,
             user_agent=user_agent_kept(proof.user_agent),
         )
-        rejected = consents_record(rows=[entry]).rejected
+        rejected = consents_say(rows=[entry]).rejected
         if rejected:
             raise OptInError(rejected[0].field, rejected[0].message)
     return str(OptInState.CONFIRMED)

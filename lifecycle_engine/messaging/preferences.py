@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from lifecycle_engine.customers.consent_texts import consent_text_current, language_shown
-from lifecycle_engine.customers.consents import ConsentRow, consents_newest, consents_record
+from lifecycle_engine.customers.consents import ConsentRow, consents_newest
 from lifecycle_engine.customers.models import (
     Consent,
     ConsentPurpose,
@@ -25,6 +25,7 @@ from lifecycle_engine.customers.models import (
 )
 from lifecycle_engine.customers.selectors import customers_whole
 from lifecycle_engine.messaging.addresses import address_hash
+from lifecycle_engine.messaging.consent_events import consents_say
 from lifecycle_engine.messaging.preference_links import PreferenceToken
 from lifecycle_engine.messaging.suppressions import (
     OWN_SOURCES,
@@ -224,7 +225,7 @@ def unsubscribe(*, token: UnsubscribeToken, proof: Proof) -> None:
             ip_address=proof.ip_address,
             user_agent=user_agent_kept(proof.user_agent),
         )
-        consents_record(rows=[withdrawal])
+        consents_say(rows=[withdrawal])
 
 
 def _offered(customer: Customer, newest: Collection[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -329,7 +330,7 @@ def _text_to_keep(option: Option) -> str:
 
 
 def _record(rows: Sequence[ConsentRow]) -> None:
-    rejected = consents_record(rows=rows).rejected
+    rejected = consents_say(rows=rows).rejected
     if rejected:
         # Nothing may be shown as saved that isn't; the transaction ends here.
         raise PreferenceError(f"The consent ledger refused an entry of ours: {rejected[0]}")

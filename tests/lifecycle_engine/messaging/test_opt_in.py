@@ -12,6 +12,7 @@ from django.utils import timezone
 from lifecycle_engine.core.models import Scope
 from lifecycle_engine.customers.consents import consents_granted
 from lifecycle_engine.customers.models import Consent, ConsentText, Customer
+from lifecycle_engine.events.models import Event
 from lifecycle_engine.messaging import opt_in
 from lifecycle_engine.messaging.delivery import outbox_deliver
 from lifecycle_engine.messaging.models import Message, MessageTemplate, OptIn
@@ -84,6 +85,7 @@ def test_a_consent_counts_once_the_button_is_pressed(ada):
     assert (entry.source, entry.ip_address) == ("double opt-in: form", "192.0.2.8")
     assert entry.user_agent == "Mozilla/5.0"
     assert entry.wording.text.startswith("You may send me offers")
+    assert list(Event.objects.values_list("name", flat=True)) == ["Consent Granted"]
     request = OptIn.objects.get()
     assert (request.state, request.requested_ip) == ("confirmed", "192.0.2.7")
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from lifecycle_engine.customers.consent_texts import consent_text_add
 from lifecycle_engine.customers.consents import consents_granted, profiling_objectors
 from lifecycle_engine.customers.models import Consent, ConsentText, Customer
+from lifecycle_engine.events.models import Event
 from lifecycle_engine.messaging.addresses import address_hash
 from lifecycle_engine.messaging.models import Suppression
 from lifecycle_engine.messaging.preference_links import GRANTS_FOR, preferences_url
@@ -123,6 +124,21 @@ def test_withdrawing_and_granting_take_one_form_each_and_leave_their_proof(ada):
     entry = Suppression.objects.get()
     assert (entry.source, entry.lift_reason) == ("preference centre", "granted again")
     assert Consent.objects.count() == 3
+
+
+def test_what_is_said_is_told_in_the_log_without_the_proof(ada):
+    path = link(ada)
+    form = opened(path) | {"want:marketing.sms": "1"}
+    del form["want:marketing.email"]
+
+    Client().post(path, form, REMOTE_ADDR="192.0.2.7")
+
+    told = Event.objects.order_by("name").values_list("customer_id", "name", "properties")
+    page = {"purpose": "marketing", "source": "preference centre"}
+    assert list(told) == [
+        (ada.pk, "Consent Granted", page | {"channel": "sms"}),
+        (ada.pk, "Consent Withdrawn", page | {"channel": "email"}),
+    ]
 
 
 def test_saving_what_was_shown_writes_nothing(ada):
@@ -243,6 +259,7 @@ def test_who_was_erased_can_still_stop_messages_to_the_address(ada, row_stays):
 
     assert Suppression.objects.count() == 1
     assert not Consent.objects.exists()
+    assert not Event.objects.exists()
 
 
 def test_a_link_to_a_merged_profile_shows_and_changes_the_whole_customer(ada):
