@@ -1,7 +1,7 @@
 """The API by which a shop keeps the catalogue in step with its own."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
@@ -49,7 +49,7 @@ class ProductsView(APIView):
     def post(self, request: Request) -> Response:
         """Make or replace products by SKU; each refused product is named with its reason."""
         items = _items(ProductBatchSerializer, request)
-        indexes, rows, rejected = _read(items, ProductSerializer, ProductSerializer.row)
+        indexes, rows, rejected = _read(items, ProductSerializer().row)
         result = catalogue.products_upsert(rows=rows)
         return Response(
             UpsertResultSerializer(
@@ -67,7 +67,7 @@ class ProductsView(APIView):
     def patch(self, request: Request) -> Response:
         """Change price, stock and availability of products by SKU; what is left out stays."""
         items = _items(ProductChangeBatchSerializer, request)
-        indexes, rows, rejected = _read(items, ProductChangeSerializer, ProductChangeSerializer.row)
+        indexes, rows, rejected = _read(items, ProductChangeSerializer().row)
         result = catalogue.products_change(rows=rows)
         return Response(
             UpsertResultSerializer(
@@ -85,7 +85,7 @@ class ProductsView(APIView):
     def put(self, request: Request) -> Response:
         """Make these all products that there are: what is missing is no longer available."""
         items = _items(WholeCatalogueSerializer, request)
-        indexes, rows, rejected = _read(items, ProductSerializer, ProductSerializer.row)
+        indexes, rows, rejected = _read(items, ProductSerializer().row)
         try:
             result = catalogue.products_complete(
                 rows=rows, also_there=[rejection.key for rejection in rejected]
@@ -111,22 +111,19 @@ def _items(batch: type[serializers.Serializer[Any]], request: Request) -> list[A
     return items
 
 
-def _read(
-    items: Sequence[Any],
-    serializer: Callable[..., Any],
-    row: Callable[[Any], _Row],
-) -> _Read[_Row]:
+def _read(items: Sequence[Any], row: Callable[[Any], _Row]) -> _Read[_Row]:
     """The rows that are right with their places, and why the others are not."""
     indexes, rows, rejected = [], [], []
     for index, item in enumerate(items):
-        product = serializer(data=item)
-        if product.is_valid():
+        try:
+            # One serializer for all of them: making one takes longer than checking by it.
+            rows.append(row(item))
             indexes.append(index)
-            rows.append(row(product))
-        else:
+        except exceptions.ValidationError as error:
             sku = item.get("sku", "") if isinstance(item, dict) else ""
-            field, problems = next(iter(product.errors.items()))
-            rejected.append(Rejection(index, str(sku), str(field), str(problems[0])))
+            problems = cast("dict[str, list[str]]", error.detail)
+            field, told = next(iter(problems.items()))
+            rejected.append(Rejection(index, str(sku), str(field), str(told[0])))
     return indexes, rows, rejected
 
 

@@ -50,9 +50,13 @@ class ProductSerializer(serializers.Serializer[Any]):
     available = serializers.BooleanField(required=False)
     attributes = serializers.DictField(required=False)
 
-    def row(self) -> ProductRow:
-        """The checked product."""
-        return ProductRow(**self.validated_data)
+    def row(self, item: Any) -> ProductRow:
+        """The product, checked.
+
+        Raises:
+            ValidationError: it is wrong.
+        """
+        return ProductRow(**self.run_validation(item))
 
 
 class ProductChangeSerializer(serializers.Serializer[Any]):
@@ -67,9 +71,13 @@ class ProductChangeSerializer(serializers.Serializer[Any]):
     )
     available = serializers.BooleanField(required=False)
 
-    def row(self) -> ProductChange:
-        """The checked change."""
-        return ProductChange(**self.validated_data)
+    def row(self, item: Any) -> ProductChange:
+        """The change, checked.
+
+        Raises:
+            ValidationError: it is wrong.
+        """
+        return ProductChange(**self.run_validation(item))
 
 
 class _Unchecked(serializers.Field[Any, Any, Any, Any]):
