@@ -6,7 +6,7 @@ were sent: encoding it again would be half of the work.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
@@ -20,7 +20,9 @@ from lifecycle_engine.customers.rows import (
     text_problem,
     traits_problem,
 )
+from lifecycle_engine.events.errors import ItemError, shown
 from lifecycle_engine.events.promoted import columns_promoted
+from lifecycle_engine.events.times import time_read, times_read
 
 #: One event may have this many bytes as JSON.
 ITEM_LIMIT = 32 * 1024
@@ -31,8 +33,6 @@ IDENTIFY_NAME = "Customer Identified"
 _NAME_LIMIT = 200
 _ID_LIMIT = 200
 _MESSAGE_ID_LIMIT = 100
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCK_MAY_BE_AHEAD = timedelta(days=1)
 #: Traits that have a column of their own, by their name in the specification.
 _TRAIT_COLUMNS = {
     "email": "email",
@@ -54,21 +54,13 @@ _TRAIT_NAMES = {column: name for name, column in _TRAIT_COLUMNS.items()}
 Document: TypeAlias = object
 
 
-class ItemError(Exception):
-    """An item is wrong; ``field`` names where, ``message_id`` which, where it names itself."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field} {message}")
-        self.field = field
-        self.message = f"{field} {message}"
-        self.message_id = ""
-
-
 class Item(msgspec.Struct, frozen=True, gc=False):
     """An item that is right: an event to be written once its customer is known.
 
     Attributes:
         also_known_as: another anonymous id of the same customer, from an ``alias``.
+        original_timestamp: when it happened by the client's clock, where it said so.
+        sent_at: when it was sent by the client's clock, where it said so.
     """
 
     message_id: str
@@ -83,6 +75,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     category: str | None
     campaign: str | None
     occurred_at: datetime
+    original_timestamp: datetime | None
+    sent_at: datetime | None
     traits: Traits | None
 
 
@@ -165,7 +159,7 @@ def item_read(
 def _item(given: _Given, received_at: datetime, sending: Sending) -> Item:
     kind = given.type if given.type is not None else sending.kind
     if not isinstance(kind, str) or kind not in _KINDS:
-        problem = "is missing" if kind is None else f"is unknown: {_shown(kind)}"
+        problem = "is missing" if kind is None else f"is unknown: {shown(kind)}"
         raise ItemError("type", f"{problem}; it wants one of {', '.join(_KINDS)}")
     context = _context_read(given)
     where, raw = _said_where(kind, given, context)
@@ -176,6 +170,12 @@ def _item(given: _Given, received_at: datetime, sending: Sending) -> Item:
         properties = _without_contacts(properties, said, traits)
     user_id, anonymous_id = _who(given)
     name, extra = _named(kind, given)
+    occurred_at, original, sent = times_read(
+        timestamp=given.timestamp,
+        original=given.original_timestamp,
+        sent=given.sent_at if given.sent_at is not None else sending.sent_at,
+        received_at=received_at,
+    )
     about = said if where == "properties" else {}
     return Item(
         message_id=_message_id(given, sending),
@@ -184,7 +184,9 @@ def _item(given: _Given, received_at: datetime, sending: Sending) -> Item:
         also_known_as=extra.get("previousId"),
         name=name,
         properties=_with(properties, extra),
-        occurred_at=_occurred_at(given, received_at, sending),
+        occurred_at=occurred_at,
+        original_timestamp=original,
+        sent_at=sent,
         traits=traits,
         **columns_promoted(about, _campaign_name(context) or sending.campaign),
     )
@@ -251,7 +253,7 @@ def _said(where: str, raw: bytes) -> tuple[bytes, Mapping[str, Any]]:
     except DocumentError as error:
         raise ItemError(f"{where}.{error.path}".rstrip("."), error.message) from None
     if not isinstance(said, dict):
-        raise ItemError(where, f"wants an object, got {_shown(said)}")
+        raise ItemError(where, f"wants an object, got {shown(said)}")
     return raw, said
 
 
@@ -327,48 +329,6 @@ def _identifier(name: str, value: object) -> str | None:
     return str(value)
 
 
-def _occurred_at(given: _Given, received_at: datetime, sending: Sending) -> datetime:
-    """When it happened, by our clock.
-
-    A client's clock may be wrong, but it stamps both when something happened and when it is sent,
-    so the time between the two is right (Segment's rule). A ``timestamp`` beside an
-    ``originalTimestamp`` was set right already, by a server that passed the event on.
-    """
-    said = given.timestamp if given.timestamp is not None else given.original_timestamp
-    sent = given.sent_at if given.sent_at is not None else sending.sent_at
-    if said is None:
-        return received_at
-    if sent is None or (given.timestamp is not None and given.original_timestamp is not None):
-        return _time("timestamp", said, received_at)
-    time = received_at - (_moment("sentAt", sent) - _moment("timestamp", said))
-    if time < _EARLIEST:
-        raise ItemError("timestamp", f"is before 1970: {_shown(said)}, sent at {_shown(sent)}")
-    return min(time, received_at)
-
-
-def _time(name: str, value: object, received_at: datetime) -> datetime:
-    time = _moment(name, value)
-    if not _EARLIEST <= time <= received_at + _CLOCK_MAY_BE_AHEAD:
-        raise ItemError(
-            name,
-            f"is not between 1970 and one day after it was received: {_shown(value)}",
-        )
-    return time
-
-
-def _moment(name: str, value: object) -> datetime:
-    if not isinstance(value, str):
-        raise ItemError(name, f"wants text as in ISO 8601, got {_shown(value)}")
-    try:
-        # A time without a zone is in UTC, as the specification has it.
-        time = datetime.fromisoformat(value)
-        if time.tzinfo is UTC:
-            return time
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ItemError(name, f"is not a time as in ISO 8601: {_shown(value)}") from None
-
-
 def _traits(said: Mapping[str, Any], received_at: datetime) -> Traits:
     columns: dict[str, Any] = {
         column: "" if said[name] is None else said[name]
@@ -384,7 +344,7 @@ def _traits(said: Mapping[str, Any], received_at: datetime) -> Traits:
     traits = Traits(
         **columns,
         attributes=attributes,
-        created_at=created and _time(f"traits.{_CREATED}", created, received_at),
+        created_at=created and time_read(f"traits.{_CREATED}", created, received_at),
     )
     if problem := traits_problem(traits):
         raise ItemError(f"traits.{_TRAIT_NAMES.get(problem[0], problem[0])}", problem[1])
@@ -402,8 +362,3 @@ def _without_contacts(encoded: bytes, said: Mapping[str, Any], traits: Traits) -
             del kept[_TRAIT_NAMES[column]]
             kept[f"{column}_hash"] = hashed(value)
     return document_encode(kept)
-
-
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

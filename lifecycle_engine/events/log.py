@@ -25,6 +25,8 @@ _COLUMNS = {
     "category": "text",
     "campaign": "text",
     "occurred_at": "timestamptz",
+    "original_timestamp": "timestamptz",
+    "sent_at": "timestamptz",
     "received_at": "timestamptz",
 }
 
@@ -59,7 +61,8 @@ def log_write(rows: Iterable[LogRow], *, received: bool = True) -> None:
             (
                 uuid7(), row.source, row.customer_id, row.message_id, row.name,
                 b"\x01" + row.properties, row.value, row.currency, row.product_sku, row.category,
-                row.campaign, row.occurred_at, *((row.received_at,) if received else ()),
+                row.campaign, row.occurred_at, row.original_timestamp, row.sent_at,
+                *((row.received_at,) if received else ()),
             )
             for row in rows
         ),

@@ -38,6 +38,9 @@ class Event(models.Model):
     campaign = models.CharField(_("campaign"), max_length=100, null=True)  # noqa: DJ001
     occurred_at = models.DateTimeField(_("occurred"))
     received_at = models.DateTimeField(_("received"), db_default=Now())
+    #: By the client's clock, which may be wrong.
+    original_timestamp = models.DateTimeField(_("occurred by the client's clock"), null=True)
+    sent_at = models.DateTimeField(_("sent by the client's clock"), null=True)
     txid = models.BigIntegerField(_("transaction"), editable=False)
 
     class Meta:

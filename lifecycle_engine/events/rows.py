@@ -72,6 +72,8 @@ class LogRow(msgspec.Struct, frozen=True, gc=False):
     campaign: str | None
     occurred_at: datetime
     received_at: datetime | None = None
+    original_timestamp: datetime | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

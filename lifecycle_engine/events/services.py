@@ -5,15 +5,9 @@ from datetime import datetime
 
 from django.db import DataError, connection, transaction
 
+from lifecycle_engine.events.errors import ItemError
 from lifecycle_engine.events.grouping import Group
-from lifecycle_engine.events.items import (
-    NOTHING_SAID,
-    Document,
-    Item,
-    ItemError,
-    Sending,
-    item_read,
-)
+from lifecycle_engine.events.items import NOTHING_SAID, Document, Item, Sending, item_read
 from lifecycle_engine.events.models import RejectedEvent
 from lifecycle_engine.events.partitions import months_of, partitions_ensure, partitions_prepare
 from lifecycle_engine.events.recording import (

@@ -51,6 +51,8 @@ def brought_write(requests: Sequence[Brought]) -> list[int]:
                 item.campaign,
                 item.occurred_at,
                 request.received_at,
+                item.original_timestamp,
+                item.sent_at,
             )
             for request, items in zip(requests, fresh, strict=True)
             for item in items

@@ -90,7 +90,7 @@ def _bare_write(items: list[Item]) -> None:
             LogRow(
                 "bare", ids[item.user_id or ""], item.message_id, item.name, item.properties,
                 item.value, item.currency, item.product_sku, item.category, item.campaign,
-                item.occurred_at, RECEIVED_AT,
+                item.occurred_at, RECEIVED_AT, item.original_timestamp, item.sent_at,
             )
             for item in items
         )  # fmt: skip

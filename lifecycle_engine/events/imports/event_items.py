@@ -9,6 +9,7 @@ import msgspec
 
 from lifecycle_engine.core.documents import DocumentError, document_read
 from lifecycle_engine.customers.rows import Traits
+from lifecycle_engine.events.errors import ItemError
 from lifecycle_engine.events.imports.cells import (
     CellError,
     object_cell_read,
@@ -16,7 +17,7 @@ from lifecycle_engine.events.imports.cells import (
     value_read,
 )
 from lifecycle_engine.events.imports.chunks import Refusal, object_read, refusal, text_shown
-from lifecycle_engine.events.items import Document, Item, ItemError, item_read
+from lifecycle_engine.events.items import Document, Item, item_read
 
 _NAMES = {
     "message_id": "messageId",

@@ -109,6 +109,8 @@ class Migration(migrations.Migration):
                         ('campaign', models.CharField(max_length=100, null=True, verbose_name='campaign')),
                         ('occurred_at', models.DateTimeField(verbose_name='occurred')),
                         ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='received')),
+                        ('original_timestamp', models.DateTimeField(null=True, verbose_name="occurred by the client's clock")),
+                        ('sent_at', models.DateTimeField(null=True, verbose_name="sent by the client's clock")),
                         ('txid', models.BigIntegerField(editable=False, verbose_name='transaction')),
                         ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='customers.customer', verbose_name='customer')),
                     ],

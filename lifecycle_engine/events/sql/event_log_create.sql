@@ -13,6 +13,9 @@ CREATE TABLE events_event (
     campaign varchar(100),
     occurred_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now(),
+    -- By the client's clock: when it happened, and when it was sent. Null where it did not say.
+    original_timestamp timestamptz,
+    sent_at timestamptz,
     -- The writing transaction: readers go by it, so that a late commit is never skipped.
     txid bigint NOT NULL DEFAULT (pg_current_xact_id()::text)::bigint,
     PRIMARY KEY (id, occurred_at)

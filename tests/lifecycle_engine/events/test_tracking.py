@@ -369,6 +369,32 @@ def test_the_time_is_by_our_clock(said, sent_at, occurred_at):
     assert item.occurred_at.isoformat() == occurred_at
 
 
+def test_the_times_by_the_client_s_clock_are_kept_too(send):
+    hour = "2020-01-01T{}:00:00+00:00".format
+    items = [
+        track("skewed", timestamp=hour("01")),
+        track("passed on", timestamp=hour("02"), originalTimestamp=hour("03")),
+        track("silent", timestamp=None),
+    ]
+    assert send("batch", {"batch": items, "sentAt": hour("04")}).json()["rejected"] == []
+    assert send("track", track("bare", timestamp=hour("05"))).status_code == 200
+    assert send("track", track("odd", timestamp=None, sentAt="noon")).status_code == 200
+
+    stored = {
+        event.message_id: tuple(
+            time and time.isoformat() for time in (event.original_timestamp, event.sent_at)
+        )
+        for event in Event.objects.all()
+    }
+    assert stored == {
+        "skewed": (hour("01"), hour("04")),
+        "passed on": (hour("03"), hour("04")),
+        "silent": (None, hour("04")),
+        "bare": (hour("05"), None),
+        "odd": (None, None),
+    }
+
+
 def test_identify_of_another_client_is_read_alike(send):
     send("batch", {"batch": [identify("m", email="a@example.com")]})
 
