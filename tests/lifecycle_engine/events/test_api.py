@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import connection
 
 from lifecycle_engine.core.models import Scope
 from lifecycle_engine.events.models import Event, Product
@@ -43,6 +44,20 @@ def test_events_are_taken_and_the_bad_ones_named(client):
         ],
     }
     assert Event.objects.get().source == "api:shop"
+
+
+def test_an_event_is_stored_as_it_was_sent(client):
+    exact = "12345678901234567890.123456789"
+    body = json.dumps({"events": [track("m1", properties={"n": "exact"}), None]})
+
+    answer = post(
+        client, "/api/v1/events/", body.replace('"exact"', exact), bearer(Scope.EVENTS_WRITE)
+    )
+
+    assert [rejection["index"] for rejection in answer.json()["rejected"]] == [1]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT properties ->> 'n' FROM events_event")
+        assert cursor.fetchall() == [(exact,)]
 
 
 def test_message_ids_of_two_partners_do_not_meet(client):
