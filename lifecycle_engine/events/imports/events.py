@@ -1,9 +1,9 @@
 """Importing events: straight into the log, by Arrow and COPY."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import chain
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,8 @@ from lifecycle_engine.events.imports.writers import Written
 from lifecycle_engine.events.log import receipts_take
 from lifecycle_engine.events.partitions import partitions_ensure
 
+#: The user id and the anonymous id of an event.
+_Pair: TypeAlias = tuple[str | None, str | None]
 _COPIED = (
     "message_id", "name", "properties", "value", "currency", "product_sku", "category", "campaign",
     "occurred_at",
@@ -145,24 +147,24 @@ def _firsts(rows: pa.Table) -> pa.Table:
 
 def _customer_ids(rows: pa.Table, received_at: datetime) -> list[int]:
     """Whose the events are; customers that nobody knows yet are made."""
-    user_ids, anonymous_ids = rows["user_id"].to_pylist(), rows["anonymous_id"].to_pylist()
-    names = _names(rows, user_ids, anonymous_ids)
+    pairs = list(zip(rows["user_id"].to_pylist(), rows["anonymous_id"].to_pylist(), strict=True))
+    # Each pair once: a chunk has many events of few customers.
+    different = dict.fromkeys(pairs)
+    aliases = _aliases(rows, pairs)
+    names = chain(different, ((user_id, alias) for (user_id, _), alias in aliases))
     identities = identities_resolve(names=names, at=received_at)
-    customer_id = identities.customer_id
-    ids = [customer_id(*pair) for pair in zip(user_ids, anonymous_ids, strict=True)]
-    aliases = [pair for pair in zip(ids, rows["also_known_as"].to_pylist(), strict=True) if pair[1]]
+    ids = {pair: identities.customer_id(*pair) for pair in different}
     if aliases:
-        aliases_suggest(aliases=aliases)
-    return ids
+        aliases_suggest(aliases=[(ids[pair], alias) for pair, alias in aliases])
+    return [ids[pair] for pair in pairs]
 
 
-def _names(
-    rows: pa.Table, user_ids: list[str | None], anonymous_ids: list[str | None]
-) -> Iterator[tuple[str | None, str | None]]:
-    yield from zip(user_ids, anonymous_ids, strict=True)
-    if rows["also_known_as"].null_count < rows.num_rows:
-        aliases = rows["also_known_as"].to_pylist()
-        yield from (pair for pair in zip(user_ids, aliases, strict=True) if pair[1] is not None)
+def _aliases(rows: pa.Table, pairs: list[_Pair]) -> list[tuple[_Pair, str]]:
+    """Other names that items of the Segment specification say somebody has."""
+    if rows["also_known_as"].null_count == rows.num_rows:
+        return []
+    names = rows["also_known_as"].to_pylist()
+    return [(pair, name) for pair, name in zip(pairs, names, strict=True) if name is not None]
 
 
 def _traits_apply(rows: pa.Table, customer_ids: list[int], traits: dict[int, Traits]) -> None:
