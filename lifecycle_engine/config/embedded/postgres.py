@@ -22,6 +22,9 @@ DATABASE = "lifecycle"
 #: Bulk loads would otherwise force a checkpoint every few seconds. Durability stays as it is.
 _PARAMETERS = {"max_wal_size": "4GB", "checkpoint_timeout": "15min"}
 
+#: A checkpoint comes before the end, and takes its time on a machine that has other things to do.
+_STOP_SECONDS = 300
+
 _locks: dict[Path, IO[str]] = {}
 
 
@@ -69,4 +72,5 @@ def _leave(var: Path) -> None:
     data = var / "postgres"
     if (data / "postmaster.pid").exists():
         owner = pwd.getpwuid(data.stat().st_uid).pw_name
-        pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, user=owner if os.geteuid() == 0 else None)
+        stop = ["-w", "-t", str(_STOP_SECONDS), "-m", "fast", "stop"]
+        pg_ctl(stop, pgdata=data, user=owner if os.geteuid() == 0 else None)
