@@ -35,6 +35,9 @@ from tests.site import Site
 
 BATCH = 5_000
 BATCHES = 10
+#: For the web server: threads open their connections and customers are made in the first second.
+SENT_BATCHES = 50
+WARM_REQUESTS = 200
 CUSTOMERS = 2_500
 CONNECTIONS = 4
 REQUEST_EVENTS = 100
@@ -62,15 +65,16 @@ def _order(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _batches(prefix: str, make: Any) -> Iterator[list[dict[str, Any]]]:
+def _batches(prefix: str, make: Any, count: int = BATCHES) -> Iterator[list[dict[str, Any]]]:
     start = RECEIVED_AT - timedelta(days=364)
-    for batch in range(BATCHES):
+    minutes = 10 * BATCHES / count
+    for batch in range(count):
         yield [
             {
                 "type": "track",
                 "messageId": f"{prefix}-{number}",
                 "userId": str(number % CUSTOMERS),
-                "timestamp": (start + timedelta(minutes=10 * number)).isoformat(),
+                "timestamp": (start + timedelta(minutes=minutes * number)).isoformat(),
                 **make(number),
             }
             for number in range(batch * BATCH, (batch + 1) * BATCH)
@@ -140,15 +144,15 @@ def test_tracking_speed(make: Any, site: tuple[Site, str]) -> None:
     server, key = site
     bodies = [
         msgspec.json.encode({"batch": batch[at : at + REQUEST_EVENTS]})
-        for batch in _batches("sent", make)
+        for batch in _batches("sent", make, SENT_BATCHES)
         for at in range(0, BATCH, REQUEST_EVENTS)
     ]
-    _sent(server, key, bodies[:CONNECTIONS])  # The first requests load code.
+    _sent(server, key, bodies[:WARM_REQUESTS])
     bare = _bare_rate(make)
     half = len(bodies) // 2
     began = time.perf_counter()
-    _sent(server, key, bodies[CONNECTIONS:half])
-    rate = (half - CONNECTIONS) * REQUEST_EVENTS / (time.perf_counter() - began)
+    _sent(server, key, bodies[WARM_REQUESTS:half])
+    rate = (half - WARM_REQUESTS) * REQUEST_EVENTS / (time.perf_counter() - began)
     latencies = _sent(server, key, bodies[half:], every=2 * REQUEST_EVENTS / rate)
     p99 = quantiles(latencies, n=100)[98] * 1000
     sys.stdout.write(
