@@ -43,15 +43,6 @@ def decrypt(token: str) -> str:
         ) from None
 
 
-def encrypt_again(token: str) -> str:
-    """The token of the first key for what the given token holds.
-
-    Raises:
-        DecryptionError: no key fits.
-    """
-    return encrypt(decrypt(token))
-
-
 def keyed_hash(purpose: str, text: str) -> str:
     """A hash that can be computed with our key only, so that a list of hashes names nobody.
 

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from psycopg import sql
 
-from lifecycle_engine.core.encryption import encrypt_again
+from lifecycle_engine.core.encryption import decrypt, encrypt
 from lifecycle_engine.core.fields import EncryptedField
 
 _AT_ONCE = 1_000
@@ -16,7 +16,7 @@ _AT_ONCE = 1_000
 def encrypted_fields() -> Iterator[EncryptedField]:
     """Every encrypted field of every model."""
     for model in apps.get_models():
-        for field in model._meta.concrete_fields:  # noqa: SLF001
+        for field in model._meta.concrete_fields:  # noqa: SLF001 - documented
             if isinstance(field, EncryptedField):
                 yield field
 
@@ -61,7 +61,7 @@ def _batch_reencrypt(field: EncryptedField, after: Any) -> list[Any]:
         rows = cursor.fetchall()
         cursor.executemany(
             sql.SQL("UPDATE {table} SET {column} = %s WHERE {key} = %s").format(**names),
-            [(encrypt_again(token), key) for key, token in rows],
+            [(encrypt(decrypt(token)), key) for key, token in rows],
         )
     return [key for key, _token in rows]
 
@@ -69,7 +69,7 @@ def _batch_reencrypt(field: EncryptedField, after: Any) -> list[Any]:
 def _names(model: type[models.Model], field: EncryptedField) -> dict[str, sql.Identifier]:
     key = model._meta.pk  # noqa: SLF001 - the documented way to a model's fields
     return {
-        "table": sql.Identifier(model._meta.db_table),  # noqa: SLF001
+        "table": sql.Identifier(model._meta.db_table),  # noqa: SLF001 - documented
         "column": sql.Identifier(str(field.column)),
         "key": sql.Identifier(str(key.column)),
     }

@@ -7,13 +7,13 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from django.db import transaction
-from django.db.models import Q
 
 from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.consent_texts import language_shown, wording_digest
-from lifecycle_engine.customers.models import PURPOSE_PATTERN, Consent, ConsentText, Customer
+from lifecycle_engine.customers.models import PURPOSE_PATTERN, Consent, ConsentText
 from lifecycle_engine.customers.rows import Rejection, text_limits, text_problem, value_shown
+from lifecycle_engine.customers.selectors import profile_ids_of
 from lifecycle_engine.sdk.channels import channels
 
 _STAGED = (
@@ -195,7 +195,7 @@ def consents_newest(*, customer_id: int, at: datetime) -> list[Consent]:
 
     Each has ``stands(at=…)``: whether it still grants.
     """
-    profiles = Customer.objects.filter(Q(pk=customer_id) | Q(merged_into=customer_id))
+    profiles = profile_ids_of(customer_ids=[customer_id])
     entries = Consent.objects.filter(customer__in=profiles, recorded_at__lte=at)
     order = ("purpose", "channel", "-recorded_at", "granted")
     return list(entries.order_by(*order).distinct("purpose", "channel"))

@@ -101,7 +101,9 @@ def visitors_merge(*, apart: Collection[tuple[int, int]]) -> list[Merge]:
         profile, into = roots.get(profile_id), roots.get(customer_id)
         if profile is None or into is None or profile.pk == into.pk:
             continue
-        if profile.pk != profile_id or profile.external_id is not None or profile_id in merges:
+        if profile_id in merges:
+            suggested.append((merges[profile_id].into_id, into.pk))
+        elif profile.pk != profile_id or profile.external_id is not None:
             suggested.append((profile.pk, into.pk))
         else:
             merges[profile_id] = Merge(profile=profile, into=into, cause=MergeCause.SIGNED_IN)

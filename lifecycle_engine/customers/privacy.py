@@ -70,13 +70,13 @@ class PersonalData:
         wanted = Q(pk__in=[])
         for owner in self.owners:
             wanted |= Q(**{f"{owner}__in": list(profile_ids)})
-        return self.model._base_manager.filter(wanted)  # noqa: SLF001
+        return self.model._base_manager.filter(wanted)  # noqa: SLF001 - documented
 
     def export(self, profile_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Each row as a mapping of its columns."""
         names = [
             column.attname
-            for column in self.model._meta.concrete_fields  # noqa: SLF001
+            for column in self.model._meta.concrete_fields  # noqa: SLF001 - documented
             if column.name not in self.hidden
         ]
         yield from self.rows(profile_ids).order_by("pk").values(*names).iterator(chunk_size=1_000)
@@ -113,7 +113,7 @@ def personal_data(
     Raises:
         PersonalDataError: the model is registered already.
     """
-    label = model._meta.label_lower  # noqa: SLF001
+    label = model._meta.label_lower  # noqa: SLF001 - documented
     if label in _registered:
         raise PersonalDataError(f"{label} is registered already")
     _registered[label] = PersonalData(model, owners, blank, frozenset(hidden))
@@ -155,7 +155,7 @@ def rows_erase(*, names: Names) -> int:
     touched = sum(remove(names) for remove in _erasers)
     touched += sum(data.erase(names.profile_ids) for data in _registered.values())
     for model, column, drop in _texts:
-        rows = model._base_manager.filter(names.found_in(column))  # noqa: SLF001
+        rows = model._base_manager.filter(names.found_in(column))  # noqa: SLF001 - documented
         touched += rows.delete()[0] if drop else rows.update(**{column: ""})
     return touched
 
@@ -163,7 +163,7 @@ def rows_erase(*, names: Names) -> int:
 def _customers(profile_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
     names = [
         column.attname
-        for column in Customer._meta.concrete_fields  # noqa: SLF001
+        for column in Customer._meta.concrete_fields  # noqa: SLF001 - documented
         if not column.name.endswith("_hash") or isinstance(column, EncryptedField)
     ]
     yield from Customer.objects.filter(pk__in=profile_ids).order_by("pk").values(*names)

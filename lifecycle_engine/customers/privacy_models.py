@@ -33,7 +33,6 @@ class Erasure(models.Model):
     erased_at = models.DateTimeField(_("erased"))
     rewritten_at = models.DateTimeField(_("columnar copy rewritten"), null=True, blank=True)
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
-    error = models.TextField(_("last error"), blank=True)
     # What was under way then may still write of the customer, and is over once this is old enough.
     txid = models.BigIntegerField(
         editable=False,

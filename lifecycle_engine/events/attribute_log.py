@@ -12,12 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
 
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.attributes import NAMES_LIMIT
-from lifecycle_engine.customers.models import Attribute, Customer
+from lifecycle_engine.customers.models import Attribute
 from lifecycle_engine.customers.rows import ENCRYPTED_TRAITS
+from lifecycle_engine.customers.selectors import profile_ids_of
 from lifecycle_engine.events.items import IDENTIFY_NAME, TRAITS_WITH_A_COLUMN
 from lifecycle_engine.events.models import Event
 from lifecycle_engine.events.quarantine import reader_handler
@@ -111,10 +111,9 @@ def attribute_history(
         after: the place at which the last page ended.
         limit: how many changes a page has at most.
     """
-    profiles = Customer.objects.filter(Q(pk=customer_id) | Q(merged_into=customer_id))
     place = after or _NEWEST
     params = {
-        "customer_ids": list(profiles.values_list("pk", flat=True)),
+        "customer_ids": profile_ids_of(customer_ids=[customer_id]),
         "identify": IDENTIFY_NAME,
         "before_at": place.at,
         "before_id": place.event_id,

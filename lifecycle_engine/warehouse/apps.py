@@ -1,5 +1,6 @@
 """App registration."""
 
+import pyarrow as pa
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +22,17 @@ class WarehouseConfig(AppConfig):
             "customers": schemas.CUSTOMERS,
             "products": schemas.PRODUCTS,
             "merged_profiles": schemas.MERGED_PROFILES,
-            "profiling_objections": schemas.PROFILING_OBJECTIONS,
         }.items():
             table_register(name, schema=schema, read=sql_text(self.label, name))
+        table_register(
+            "profiling_objections", schema=schemas.PROFILING_OBJECTIONS, read=_profiling_objections
+        )
+
+
+def _profiling_objections() -> pa.Table:
+    """Whoever objects to profiling as things stand; consents are read by one statement only."""
+    # Once the apps are loaded.
+    from lifecycle_engine.customers.consents import profiling_objectors  # noqa: PLC0415
+
+    objectors = sorted(profiling_objectors(at=None))
+    return pa.table({"customer_id": pa.array(objectors, pa.int64())})

@@ -20,8 +20,11 @@ def mirror_run() -> None:
 
 @shared_task(name="warehouse.erase")
 def copy_erase() -> None:
-    """Erase from the columnar copy whoever was erased; nothing to do is the usual case."""
-    erasure.copy_erase(at=timezone.now())
+    """Erase from the columnar copy whoever was erased; leaves no record where there is nobody."""
+    if not erasure.copy_erase_due():
+        return
+    with job_run("warehouse.erase") as run:
+        run.result(erasures=erasure.copy_erase())
 
 
 @shared_task(name="warehouse.retain")

@@ -1,4 +1,4 @@
-"""How fast events are taken in, beside a bare COPY of the same rows into the same tables.
+"""How fast events are taken in, beside a bare COPY and upsert of the same rows.
 
 Once by the service alone, and once by the tracking API: a real web server, four connections, 100
 events a request, everything on the machine's own cores, the latency measured at half that rate.

@@ -11,6 +11,7 @@ from django.db.models import Count
 from campaigns.models import Arm, Campaign, CampaignState, Decision, Enrolment, Occurrence, Outcome
 from campaigns.selectors import campaign_books
 from campaigns.services import MAX_ATTEMPTS, campaign_fire, enrolments_advance
+from lifecycle_engine.customers.identity import customers_merge
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.messaging.models import Message, MessageTemplate
 from lifecycle_engine.messaging.suppressions import suppression_add
@@ -144,6 +145,22 @@ def test_the_cap_counts_over_steps_and_campaigns():
     assert ledger("text") == {"capped": 3}
     _mail, text = campaign_books(occurrence_id=occurrence.pk).steps
     assert (text.targeted, text.capped, text.balanced) == (3, 3, True)
+
+
+@pytest.mark.parametrize("parts_first", [True, False])
+def test_the_cap_counts_for_all_profiles_of_a_customer(parts_first):
+    """Also for one who was merged on the way, under whichever of its names it goes on."""
+    cap = {"holdout": 0, "frequency_cap": {"messages": 1, "days": 7}}
+    fire(campaign_make(size=2, policy=cap, journey=journey(mail=MAIL)))
+    first, second = Enrolment.objects.order_by("customer_id").values_list("customer_id", flat=True)
+    Enrolment.objects.filter(customer_id=second).update(due_at=NOW + timedelta(hours=1))
+    advance()
+    part, into = (first, second) if parts_first else (second, first)
+    customers_merge(customer_id=part, into_id=into, actor="anna")
+
+    advance(at=NOW + timedelta(hours=1))
+
+    assert ledger("mail") == {"acted": 1, "capped": 1}
 
 
 def test_quiet_hours_put_the_same_row_off():

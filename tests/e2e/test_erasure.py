@@ -1,5 +1,6 @@
 """An erased customer leaves no trace: every table and every file of the copy is searched."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from lifecycle_engine.messaging.selectors import suppressed
 from lifecycle_engine.messaging.suppressions import suppression_add
 from lifecycle_engine.rewards.models import Coupon
 from lifecycle_engine.segments.models import Membership, Segment
-from lifecycle_engine.warehouse.erasure import copy_erase
+from lifecycle_engine.warehouse.erasure import copy_erase, copy_erase_due
 from lifecycle_engine.warehouse.mirror import mirror_run
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 from tests.factories.campaigns import NOW, campaign_make, consent
@@ -176,7 +177,7 @@ def test_no_trace_of_an_erased_customer_is_left(known_everywhere, tmp_path):
 
     # then
     assert {name: found for name in NAMES if (found := tables_with(name))} == {}
-    assert copy_erase(at=timezone.now(), files_kept=timedelta(0)) == 2
+    assert copy_erase(kept_hours=0, clocks_differ=timedelta(0)) == 2
     assert {name: found for name in NAMES if (found := files_with(name, tmp_path))} == {}
     assert not upload.exists()
     assert Erasure.objects.get().state == "done"
@@ -218,15 +219,55 @@ def test_a_request_that_was_under_way_does_not_bring_anybody_back(ada):
     with psycopg.connect(**connection.get_connection_params()) as request:
         request.execute(insert)
         customer_erase(customer_id=ada.pk, actor="anna", reason="", at=timezone.now())
-        assert copy_erase(at=timezone.now()) == 0
+        assert copy_erase() == 0
         assert Erasure.objects.get().state == "erased"
     assert tables_with(EMAIL) == {"events_event"}
     mirror_run()
 
-    assert copy_erase(at=timezone.now(), files_kept=timedelta(0)) == 2
+    assert copy_erase(kept_hours=0, clocks_differ=timedelta(0)) == 2
 
     assert tables_with(EMAIL) == set()
     assert Erasure.objects.get().state == "done"
+
+
+def test_what_is_called_done_is_gone(ada, tmp_path):
+    """The hour counts from the last table's rewriting, however long that takes."""
+    mirror_run()
+    customer_erase(customer_id=ada.pk, actor="anna", reason="", at=timezone.now())
+    assert copy_erase_due()
+
+    assert copy_erase() == 1
+
+    erasure = Erasure.objects.get()
+    replaced = [
+        action["remove"]["deletionTimestamp"] / 1000
+        for log in (tmp_path / "warehouse").rglob("_delta_log/*.json")
+        for action in map(json.loads, log.read_text().splitlines())
+        if "remove" in action
+    ]
+    assert len(replaced) >= len(LOG_TABLES)
+    assert max(replaced) <= erasure.rewritten_at.timestamp()
+    assert erasure.state == "rewritten"
+    assert not copy_erase_due()
+    assert copy_erase() == 0
+    assert files_with(EMAIL, tmp_path)
+    Erasure.objects.update(rewritten_at=timezone.now() - timedelta(hours=1, minutes=4))
+    assert not copy_erase_due()
+    Erasure.objects.update(rewritten_at=timezone.now() - timedelta(hours=1, minutes=6))
+    assert copy_erase_due()
+
+
+def test_looking_for_latecomers_leaves_files_alone(ada):
+    customer_erase(customer_id=ada.pk, actor="anna", reason="", at=timezone.now())
+    rows = ContentFile(b"external_id\neve\n", name="list.csv")
+    later = import_upload(
+        kind="customers", source="shop", file=rows, mapping={}, dry_run=True, by="anna"
+    )
+    Import.objects.update(state=ImportState.SUCCEEDED)
+
+    copy_erase()
+
+    assert default_storage.exists(Import.objects.get(pk=later.pk).stored)
 
 
 def test_traits_that_wait_for_an_erasure_are_not_written(ada):

@@ -138,7 +138,6 @@ class Migration(migrations.Migration):
                 ('erased_at', models.DateTimeField(verbose_name='erased')),
                 ('rewritten_at', models.DateTimeField(blank=True, null=True, verbose_name='columnar copy rewritten')),
                 ('done_at', models.DateTimeField(blank=True, null=True, verbose_name='done')),
-                ('error', models.TextField(blank=True, verbose_name='last error')),
                 ('txid', models.BigIntegerField(db_default=django.db.models.functions.comparison.Cast(django.db.models.functions.comparison.Cast(models.Func(function='pg_current_xact_id'), models.TextField()), models.BigIntegerField()), editable=False)),
             ],
             options={

@@ -4,8 +4,10 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from lifecycle_engine.customers.identity import suggestions_add
+from lifecycle_engine.console.dashboard import stage_sizes
+from lifecycle_engine.customers.identity import customers_merge, suggestions_add
 from lifecycle_engine.customers.models import Merge, MergeSuggestion, SuggestionCause
+from lifecycle_engine.segments.models import CustomerStage
 from tests.factories.customers import CustomerFactory
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +118,13 @@ def test_who_may_look_only_may_not_merge(client, ada, eve):
     dismiss = reverse("admin:customers_mergesuggestion_dismiss", args=[1])
     assert client.post(dismiss).status_code == 403
     assert not Merge.objects.exists()
+
+
+def test_the_dashboard_counts_a_merged_customer_once(ada, eve):
+    for customer in (ada, eve):
+        CustomerStage.objects.create(customer=customer, stage="loyal", since=ada.created_at)
+    assert stage_sizes() == {"loyal": 2}
+
+    customers_merge(customer_id=eve.pk, into_id=ada.pk, actor="anna")
+
+    assert stage_sizes() == {"loyal": 1}

@@ -250,6 +250,17 @@ def test_customers_who_share_a_browser_are_not_merged_but_suggested():
 
 
 @pytest.mark.django_db
+def test_of_two_numbers_in_one_request_the_second_is_suggested_beside_the_first():
+    customers_resolve(names=[(None, "tablet"), ("ada", None), ("eve", None)])
+
+    found = customers_resolve(names=[("ada", "tablet"), ("eve", "tablet")])
+
+    assert len(found.merges) == 1
+    suggestion = MergeSuggestion.objects.get()
+    assert {suggestion.first.external_id, suggestion.second.external_id} == {"ada", "eve"}
+
+
+@pytest.mark.django_db
 def test_a_customer_whom_staff_merged_stays_where_staff_put_it():
     visitor = customers_resolve(names=[(None, "browser")]).by_anonymous_id["browser"]
     ada, eve = CustomerFactory(), CustomerFactory()

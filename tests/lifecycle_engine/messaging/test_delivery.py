@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from lifecycle_engine.customers.identity import customers_merge
 from lifecycle_engine.events.models import Event
 from lifecycle_engine.messaging.delivery import ATTEMPTS, Recovery, outbox_deliver, outbox_recover
 from lifecycle_engine.messaging.models import Message, Suppression
@@ -157,6 +158,15 @@ class TestDeliver:
         event = Event.objects.get(name="Email Sent")
         assert (event.customer_id, event.campaign, event.occurred_at) == (ada.pk, "winback", AT)
         assert event.properties["message_id"] == key
+
+    def test_a_message_to_a_merged_profile_goes_to_the_customer(self, recorder):
+        part, ada = reader(email=""), reader()
+        queue(part)
+        customers_merge(customer_id=part.pk, into_id=ada.pk, actor="anna")
+
+        assert deliver() == 1
+
+        assert [rendered.to for _key, rendered in recorder.taken] == [ada.email]
 
     def test_a_suppressed_address_and_a_withdrawn_consent_stop_the_message(self, recorder):
         ada, bob, eve = reader(), reader(), reader()

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from lifecycle_engine.customers.identity import customers_merge
 from lifecycle_engine.events.models import Event
 from lifecycle_engine.rewards.models import Coupon, Offer, Redemption
+from lifecycle_engine.rewards.selectors import coupon_validate
 from lifecycle_engine.rewards.services import (
     CodesExhaustedError,
     CouponRefusedError,
@@ -42,6 +44,25 @@ def redeem(code, **changes):
         "at": AT + timedelta(days=1),
     } | changes
     return coupon_redeem(code=code, **given_arguments)
+
+
+@pytest.mark.django_db
+def test_a_coupon_is_good_for_each_number_of_a_merged_customer():
+    offer, (ada, eve, other) = OfferFactory(), CouponCustomerFactory.create_batch(3)
+    codes = [coupon.code for coupon in issue(offer, [ada, eve]).coupons.values()]
+    customers_merge(customer_id=eve.pk, into_id=ada.pk, actor="anna")
+    asked = {"order_value": None, "currency": None, "at": AT}
+
+    for code in codes:
+        assert coupon_validate(code=code, customer=other.external_id, **asked) is None
+        for number in (ada.external_id, eve.external_id):
+            assert coupon_validate(code=code, customer=number, **asked) is not None
+    with pytest.raises(CouponRefusedError):
+        redeem(codes[0], customer=other.external_id)
+    redeem(codes[0], customer=eve.external_id)
+    redeem(codes[1], customer=ada.external_id, idempotency_key="key-2")
+
+    assert Redemption.objects.count() == 2
 
 
 def figures(offer):
