@@ -24,7 +24,14 @@ from unfold.widgets import (
 
 from lifecycle_engine.core.addresses import NetworkError, networks_read
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
-from lifecycle_engine.core.models import ApiKey, ApiKeyState, JobRun, JobState, Scope
+from lifecycle_engine.core.models import (
+    PARTNER_PATTERN,
+    ApiKey,
+    ApiKeyState,
+    JobRun,
+    JobState,
+    Scope,
+)
 from lifecycle_engine.core.services import (
     GRACE_DEFAULT,
     GRACE_LONGEST,
@@ -74,7 +81,16 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = ApiKey
-        fields = ["name", "scopes", "rate_limit", "allowed_networks", "expires_at"]
+        fields = ["name", "scopes", "rate_limit", "allowed_networks", "partner", "expires_at"]
+
+    def clean_partner(self) -> str:
+        """The partner's name, as consents to share with it have it."""
+        partner: str = self.cleaned_data["partner"]
+        if partner and not re.fullmatch(PARTNER_PATTERN, partner):
+            raise ValidationError(
+                gettext("Use small letters, digits, dots, dashes and underscores.")
+            )
+        return partner
 
     def clean_name(self) -> str:
         """The name, which becomes part of the source of the key's events."""
@@ -162,7 +178,7 @@ class ApiKeyAdmin(EngineAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         """What can be chosen, and below it, once there is a key, what happened to it."""
-        chosen = ["name", "scopes", "rate_limit", "allowed_networks", "expires_at"]
+        chosen = ["name", "scopes", "rate_limit", "allowed_networks", "partner", "expires_at"]
         known = [
             ("prefix_shown", "state_words"),
             ("created_at", "last_used_at"),
@@ -193,7 +209,7 @@ class ApiKeyAdmin(EngineAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """Make or change the key through the service."""
-        wanted = ("scopes", "rate_limit", "allowed_networks", "expires_at")
+        wanted = ("scopes", "rate_limit", "allowed_networks", "partner", "expires_at")
         settings = {field: form.cleaned_data[field] for field in wanted}
         if change:
             api_key_change(name=obj.name, **settings)

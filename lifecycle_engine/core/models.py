@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 #: Requests a minute.
 RATE_LIMIT_DEFAULT = 6_000
 RATE_LIMIT_HIGHEST = 600_000
+#: How a partner is named, here and in the consent to share with it.
+PARTNER_PATTERN = r"[a-z0-9][a-z0-9._-]{0,59}"
 
 
 class Scope(models.TextChoices):
@@ -61,6 +63,15 @@ class ApiKey(models.Model):
     allowed_networks = ArrayField(
         models.CharField(max_length=43), verbose_name=_("allowed addresses"), default=list
     )
+    partner = models.CharField(
+        _("partner"),
+        max_length=60,
+        blank=True,
+        help_text=_(
+            "Whose system it is, when it isn't the shop's own: the key then shows only customers"
+            " who have consented to sharing with this partner (sharing:partner)."
+        ),
+    )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
@@ -79,6 +90,10 @@ class ApiKey(models.Model):
                 condition=Q(rate_limit__isnull=True)
                 | Q(rate_limit__gte=1, rate_limit__lte=RATE_LIMIT_HIGHEST),
                 name="api_key_rate_limit_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(partner="") | Q(partner__regex=f"^{PARTNER_PATTERN}$"),
+                name="api_key_partner",
             ),
             models.CheckConstraint(
                 condition=Q(previous_digest="", previous_until__isnull=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -14,7 +15,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from lifecycle_engine.core.addresses import NetworkError, address_in, networks_read
-from lifecycle_engine.core.models import RATE_LIMIT_DEFAULT, RATE_LIMIT_HIGHEST, ApiKey, Scope
+from lifecycle_engine.core.models import (
+    PARTNER_PATTERN,
+    RATE_LIMIT_DEFAULT,
+    RATE_LIMIT_HIGHEST,
+    ApiKey,
+    Scope,
+)
 from lifecycle_engine.core.sql import sql_rows, sql_text
 
 #: Shorter than the column: the name is part of the source of the key's events.
@@ -62,6 +69,7 @@ def api_key_create(
     scopes: Sequence[str],
     rate_limit: int | None = RATE_LIMIT_DEFAULT,
     allowed_networks: Sequence[str] = (),
+    partner: str = "",
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key with 256 random bits; returns its record and the key itself, to be shown once.
@@ -71,6 +79,8 @@ def api_key_create(
         scopes: what it may do.
         rate_limit: requests a minute, of which all may come at once; None for no limit.
         allowed_networks: addresses and CIDR networks it may be used from; none means everywhere.
+        partner: whose it is, when it isn't the shop's own; it then shows only customers who have
+            consented to ``sharing:<partner>``.
         expires_at: from when on it isn't good any more; None for never.
 
     Raises:
@@ -82,6 +92,7 @@ def api_key_create(
         scopes=scopes,
         rate_limit=rate_limit,
         allowed_networks=allowed_networks,
+        partner=partner,
         expires_at=expires_at,
     )
     prefix, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
@@ -101,6 +112,7 @@ def api_key_change(
     scopes: Sequence[str],
     rate_limit: int | None,
     allowed_networks: Sequence[str],
+    partner: str,
     expires_at: datetime | None,
 ) -> ApiKey:
     """Change what a key may do; its secret, its use and its end stay as they are.
@@ -112,6 +124,7 @@ def api_key_change(
         scopes=scopes,
         rate_limit=rate_limit,
         allowed_networks=allowed_networks,
+        partner=partner,
         expires_at=expires_at,
     )
     with transaction.atomic():
@@ -240,6 +253,7 @@ def _settings_checked(
     scopes: Sequence[str],
     rate_limit: int | None,
     allowed_networks: Sequence[str],
+    partner: str,
     expires_at: datetime | None,
 ) -> dict[str, Any]:
     unknown = [scope for scope in scopes if scope not in Scope.values]
@@ -248,6 +262,10 @@ def _settings_checked(
         raise ApiKeyError(f"{problem}; there is: {', '.join(Scope.values)}")
     if rate_limit is not None and not 1 <= rate_limit <= RATE_LIMIT_HIGHEST:
         raise ApiKeyError(f"rate_limit wants 1 to {RATE_LIMIT_HIGHEST} a minute, got {rate_limit}")
+    if partner and not re.fullmatch(PARTNER_PATTERN, partner):
+        raise ApiKeyError(
+            f"partner wants small letters, digits, dots, dashes and underscores, got {partner!r}"
+        )
     if expires_at is not None and timezone.is_naive(expires_at):
         raise ApiKeyError(f"expires_at wants a time zone, got {expires_at.isoformat()}")
     try:
@@ -258,6 +276,7 @@ def _settings_checked(
         "scopes": sorted(set(scopes)),
         "rate_limit": rate_limit,
         "allowed_networks": networks,
+        "partner": partner,
         "expires_at": expires_at,
     }
 

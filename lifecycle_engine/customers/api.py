@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from lifecycle_engine.core.api.authentication import key_of
 from lifecycle_engine.core.api.serializers import ERRORS
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import Scope
@@ -17,6 +18,7 @@ from lifecycle_engine.customers import selectors
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.profile import profiles_compose
 from lifecycle_engine.customers.serializers import CustomerProfileSerializer, CustomerSerializer
+from lifecycle_engine.customers.sharing import customers_visible
 
 _EMAIL = OpenApiParameter("email", str, description="Only customers with this address.")
 
@@ -29,8 +31,9 @@ class CustomerListView(ListAPIView[Customer]):
     serializer_class = CustomerSerializer
 
     def get_queryset(self) -> QuerySet[Customer]:
-        """All customers, or those that the query names."""
-        return selectors.customers_list(email=self.request.query_params.get("email"))
+        """All customers that the key may see, or those of them that the query names."""
+        customers = selectors.customers_list(email=self.request.query_params.get("email"))
+        return customers_visible(customers, partner=key_of(self.request).partner, at=business_now())
 
     def paginate_queryset(self, queryset: Any) -> Any:
         """A page of whole customers."""
@@ -46,11 +49,24 @@ class CustomerDetailView(APIView):
     scopes = {"GET": Scope.CUSTOMERS_READ}
 
     @extend_schema(responses={200: CustomerProfileSerializer, **ERRORS, 404: ERRORS[400]})
-    def get(self, request: Request, external_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, external_id: str) -> Response:
         """A customer by the shop's own number, with all that the engine knows."""
-        customer = selectors.customer_by_external_id(external_id=external_id)
-        if customer is None:
-            raise exceptions.NotFound(f"There is no customer {external_id!r}.")
+        customer = customer_asked(request, external_id)
         profiles = profiles_compose(customer_ids=[customer.pk], at=business_now())
         context: dict[str, Any] = {"profiles": profiles}
         return Response(CustomerProfileSerializer(customer, context=context).data)
+
+
+def customer_asked(request: Request, external_id: str) -> Customer:
+    """The customer with the shop's number, if the request's key may see it.
+
+    Raises:
+        NotFound: there is none, or it has not consented to sharing with the key's partner: who may
+            not see a customer isn't told that there is one.
+    """
+    customer = selectors.customer_by_external_id(external_id=external_id)
+    if customer is not None:
+        this = Customer.objects.filter(pk=customer.pk)
+        if customers_visible(this, partner=key_of(request).partner, at=business_now()).exists():
+            return customer
+    raise exceptions.NotFound(f"There is no customer {external_id!r}.")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.encryption import HASH_LENGTH
 from lifecycle_engine.core.fields import EncryptedField
+from lifecycle_engine.core.models import PARTNER_PATTERN
 from lifecycle_engine.customers import privacy_models  # noqa: F401 - models of this app too
 from lifecycle_engine.customers.contacts import email_hash, phone_hash
 
@@ -218,7 +219,7 @@ class ConsentPurpose(models.TextChoices):
 
 
 #: What may stand as a purpose: one of the above, or sharing with one partner, ``sharing:acme``.
-PURPOSE_PATTERN = r"^(marketing|profiling|sharing(:[a-z0-9][a-z0-9._-]{0,59})?)$"
+PURPOSE_PATTERN = rf"^(marketing|profiling|sharing(:{PARTNER_PATTERN})?)$"
 
 
 def purpose_words(purpose: str) -> str:

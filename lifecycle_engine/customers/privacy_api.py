@@ -1,7 +1,5 @@
 """Export and erasure of a customer over the API."""
 
-from typing import cast
-
 from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -13,13 +11,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lifecycle_engine.core.addresses import client_address
+from lifecycle_engine.core.api.authentication import key_of
 from lifecycle_engine.core.api.serializers import ERRORS
-from lifecycle_engine.core.models import ApiKey, Scope
+from lifecycle_engine.core.models import Scope
+from lifecycle_engine.customers.api import customer_asked
 from lifecycle_engine.customers.erasure import ErasureError, customer_erase
 from lifecycle_engine.customers.exports import export_lines
-from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.privacy_models import AccessAction, Erasure
-from lifecycle_engine.customers.selectors import customer_by_external_id
 from lifecycle_engine.customers.trail import access_note
 
 
@@ -49,7 +47,7 @@ class CustomerExportView(APIView):
     @extend_schema(responses={200: OpenApiTypes.OBJECT, **ERRORS, 404: ERRORS[400]})
     def get(self, request: Request, external_id: str) -> StreamingHttpResponse:
         """One object with a list of rows for each table, streamed; long histories take a while."""
-        customer = _customer(external_id)
+        customer = customer_asked(request, external_id)
         actor = _actor(request)
         access_note(
             actor=actor,
@@ -75,7 +73,7 @@ class CustomerEraseView(APIView):
         """The customer is gone when this answers; the columnar copy follows within minutes."""
         given = ErasureRequestSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        customer = _customer(external_id)
+        customer = customer_asked(request, external_id)
         try:
             erasure = customer_erase(
                 customer_id=customer.pk,
@@ -99,12 +97,5 @@ class ErasureView(APIView):
         return Response(ErasureSerializer(get_object_or_404(Erasure, pk=erasure_id)).data)
 
 
-def _customer(external_id: str) -> Customer:
-    customer = customer_by_external_id(external_id=external_id)
-    if customer is None:
-        raise exceptions.NotFound(f"There is no customer {external_id!r}.")
-    return customer
-
-
 def _actor(request: Request) -> str:
-    return f"api:{cast('ApiKey', request.auth).name}"
+    return f"api:{key_of(request).name}"

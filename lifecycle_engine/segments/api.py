@@ -9,10 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from lifecycle_engine.core.api.authentication import key_of
 from lifecycle_engine.core.api.pagination import KeysetPagination
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import Scope
-from lifecycle_engine.customers.selectors import customer_by_external_id
+from lifecycle_engine.customers.api import customer_asked
+from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.customers.sharing import customers_visible
 from lifecycle_engine.segments.explanation import segment_explain
 from lifecycle_engine.segments.models import Membership, Segment
 from lifecycle_engine.segments.rules import RuleError, RuleEvaluationError
@@ -57,9 +60,14 @@ class SegmentMembers(ListAPIView[Membership]):
     queryset = Membership.objects.select_related("customer")
 
     def get_queryset(self) -> QuerySet[Membership]:
-        """The segment's memberships; 404 when there is no such segment."""
+        """Who is in the segment and may be seen by the key; 404 when there is no such segment."""
         segment = get_object_or_404(Segment, key=self.kwargs.get("key"))
-        return super().get_queryset().filter(segment=segment)
+        members = super().get_queryset().filter(segment=segment)
+        partner = key_of(self.request).partner
+        if not partner:
+            return members
+        shared = customers_visible(Customer.objects.all(), partner=partner, at=business_now())
+        return members.filter(customer__in=shared.values("pk"))
 
 
 class SegmentExplain(APIView):
@@ -77,9 +85,10 @@ class SegmentExplain(APIView):
         """The rule's tree with the outcome of every condition for the customer, as of now."""
         segment = get_object_or_404(Segment, key=key)
         number = request.query_params.get("customer", "")
-        customer = customer_by_external_id(external_id=number)
-        if customer is None:
-            raise exceptions.ValidationError({"customer": [f"No customer {number!r}."]})
+        try:
+            customer = customer_asked(request, number)
+        except exceptions.NotFound:
+            raise exceptions.ValidationError({"customer": [f"No customer {number!r}."]}) from None
         at = business_now()
         try:
             tree = segment_explain(segment=segment, customer_id=customer.pk, at=at)

@@ -6,8 +6,8 @@ from lifecycle_engine.core.models import Scope
 from lifecycle_engine.core.services import api_key_create
 
 
-def bearer(*scopes: str, name: str = "shop") -> dict[str, str]:
+def bearer(*scopes: str, name: str = "shop", partner: str = "") -> dict[str, str]:
     """The header of a new key with the scopes; with all scopes when none is given."""
     wanted: Sequence[str] = scopes or Scope.values
-    _, key = api_key_create(name=name, scopes=wanted)
+    _, key = api_key_create(name=name, scopes=wanted, partner=partner)
     return {"Authorization": f"Bearer {key}"}

@@ -1,5 +1,7 @@
 """Who calls, and what they may do: API keys and their scopes."""
 
+from typing import cast
+
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.permissions import BasePermission
@@ -60,6 +62,11 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the base names it
         """What a 401 answer tells the client to send."""
         return "Bearer"
+
+
+def key_of(request: Request) -> ApiKey:
+    """The key of a request that a view with scopes has admitted."""
+    return cast("ApiKey", request.auth)
 
 
 class HasScope(BasePermission):

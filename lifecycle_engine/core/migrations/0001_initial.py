@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('customers:read', 'Read customers'), ('customers:write', 'Write customers'), ('customers:export', 'Export all that is kept of a customer'), ('customers:erase', 'Erase customers'), ('consents:write', 'Write consents'), ('events:write', 'Send events'), ('products:write', 'Write products'), ('segments:read', 'Read segments'), ('coupons:redeem', 'Redeem coupons')], max_length=40), size=None, verbose_name='scopes')),
                 ('rate_limit', models.PositiveIntegerField(blank=True, default=6000, help_text='The same number may come at once. Leave it empty for no limit.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(600000)], verbose_name='requests a minute')),
                 ('allowed_networks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=43), default=list, size=None, verbose_name='allowed addresses')),
+                ('partner', models.CharField(blank=True, help_text="Whose system it is, when it isn't the shop's own: the key then shows only customers who have consented to sharing with this partner (sharing:partner).", max_length=60, verbose_name='partner')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
                 ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
@@ -46,7 +47,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'API key',
                 'verbose_name_plural': 'API keys',
-                'constraints': [models.CheckConstraint(condition=models.Q(('rate_limit__isnull', True), models.Q(('rate_limit__gte', 1), ('rate_limit__lte', 600000)), _connector='OR'), name='api_key_rate_limit_in_range'), models.CheckConstraint(condition=models.Q(models.Q(('previous_digest', ''), ('previous_until__isnull', True)), models.Q(models.Q(('previous_digest', ''), _negated=True), ('previous_until__isnull', False)), _connector='OR'), name='api_key_previous_secret_ends')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('rate_limit__isnull', True), models.Q(('rate_limit__gte', 1), ('rate_limit__lte', 600000)), _connector='OR'), name='api_key_rate_limit_in_range'), models.CheckConstraint(condition=models.Q(('partner', ''), ('partner__regex', '^[a-z0-9][a-z0-9._-]{0,59}$'), _connector='OR'), name='api_key_partner'), models.CheckConstraint(condition=models.Q(models.Q(('previous_digest', ''), ('previous_until__isnull', True)), models.Q(models.Q(('previous_digest', ''), _negated=True), ('previous_until__isnull', False)), _connector='OR'), name='api_key_previous_secret_ends')],
             },
         ),
         migrations.CreateModel(

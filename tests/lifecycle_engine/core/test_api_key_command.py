@@ -87,7 +87,9 @@ def test_revoke_ends_a_key(capsys):
 
 def test_list_shows_everything_but_secrets(capsys):
     a, key = api_key_create(name="a", scopes=["events:write", "segments:read"], rate_limit=None)
-    b, _ = api_key_create(name="b", scopes=["events:write"], allowed_networks=["10.0.0.0/8"])
+    b, _ = api_key_create(
+        name="b", scopes=["events:write"], allowed_networks=["10.0.0.0/8"], partner="acme"
+    )
     api_key_admit(key, ip="", at=datetime(2026, 11, 22, 12, tzinfo=UTC))
     ApiKey.objects.filter(name="b").update(revoked_at=timezone.now())
 
@@ -101,8 +103,9 @@ def test_list_shows_everything_but_secrets(capsys):
             "events:write,segments:read",
             "unlimited",
             "anywhere",
+            "-",
             "2026-11-22T12:00:00Z",
         ],
-        ["b", f"le_{b.prefix}", "revoked", "events:write", "6000", "10.0.0.0/8", "never"],
+        ["b", f"le_{b.prefix}", "revoked", "events:write", "6000", "10.0.0.0/8", "acme", "never"],
     ]
     assert lines[0].startswith("NAME\tPREFIX\tSTATE\t")

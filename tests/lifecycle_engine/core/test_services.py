@@ -252,6 +252,7 @@ def test_a_change_leaves_secret_and_use_alone():
         scopes=["segments:read"],
         rate_limit=None,
         allowed_networks=["192.0.2.1/32"],
+        partner="acme",
         expires_at=NOW + HOUR,
     )
 
@@ -259,4 +260,5 @@ def test_a_change_leaves_secret_and_use_alone():
     changed.refresh_from_db()
     assert (changed.scopes, changed.rate_limit) == (["segments:read"], None)
     assert (changed.allowed_networks, changed.expires_at) == (["192.0.2.1"], NOW + HOUR)
+    assert changed.partner == "acme"
     assert (changed.digest, changed.last_used_at) == (record.digest, NOW)

@@ -83,6 +83,13 @@ def _create_arguments(create: CommandParser) -> None:
         help="An address or CIDR network it may be used from; may be repeated. Default: anywhere.",
     )
     create.add_argument(
+        "--partner",
+        default="",
+        metavar="PARTNER",
+        help="Whose it is, if not the shop's own: only customers who consented to sharing:PARTNER"
+        " are shown to it.",
+    )
+    create.add_argument(
         "--expires",
         type=_moment,
         metavar="TIME",
@@ -117,13 +124,14 @@ def _created(options: dict[str, Any]) -> str:
         scopes=options["scope"],
         rate_limit=options["rate_limit"],
         allowed_networks=options["allow"],
+        partner=options["partner"],
         expires_at=options["expires"],
     )
     return key
 
 
 def _lines(at: datetime) -> list[list[str]]:
-    head = ["NAME", "PREFIX", "STATE", "SCOPES", "PER MINUTE", "ALLOWED", "LAST USED"]
+    head = ["NAME", "PREFIX", "STATE", "SCOPES", "PER MINUTE", "ALLOWED", "PARTNER", "LAST USED"]
     return [head] + [
         [
             key.name,
@@ -132,6 +140,7 @@ def _lines(at: datetime) -> list[list[str]]:
             ",".join(key.scopes),
             UNLIMITED if key.rate_limit is None else str(key.rate_limit),
             ",".join(key.allowed_networks) or "anywhere",
+            key.partner or "-",
             "never" if key.last_used_at is None else f"{key.last_used_at:%Y-%m-%dT%H:%M:%SZ}",
         ]
         for key in ApiKey.objects.order_by("name")
