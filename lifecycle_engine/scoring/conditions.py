@@ -1,5 +1,6 @@
 """Conditions of the rule language that read scores."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
@@ -58,6 +59,18 @@ class ScoreValue(Condition[ScoreValueConfig]):
             tables, customers, config.scorer, "value", config.operator, config.value
         )
 
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """The score."""
+        return _score_of(tables, customers, self.config.scorer, "value")
+
+    def expiring(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        since: datetime,  # noqa: ARG002 - likewise
+    ) -> ir.Table | None:
+        """Time alone changes nothing: scores are stored."""
+        return None
+
     def sentence(self) -> str:
         """The condition in words."""
         words = {
@@ -81,6 +94,18 @@ class ScorePercentile(Condition[ScorePercentileConfig]):
         return _score_holds(
             tables, customers, config.scorer, "percentile", config.operator, config.percentile
         )
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """The score's percentile."""
+        return _score_of(tables, customers, self.config.scorer, "percentile")
+
+    def expiring(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        since: datetime,  # noqa: ARG002 - likewise
+    ) -> ir.Table | None:
+        """Time alone changes nothing: scores are stored."""
+        return None
 
     def sentence(self) -> str:
         """The condition in words."""
@@ -111,6 +136,14 @@ def _score_holds(
         scores.filter(scores.scorer_key == scorer, compares).customer_id
     )
     return held
+
+
+def _score_of(tables: Tables, customers: ir.Table, scorer: str, column: str) -> ir.Value:
+    scores = tables["scores"]
+    mine = scores.filter(scores.scorer_key == scorer).semi_join(
+        customers, scores.customer_id == customers.id
+    )
+    return mine[column].max().as_scalar()
 
 
 def _score_name(scorer: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import ibis.expr.types as ir
@@ -45,6 +46,43 @@ class Condition(Extension, Generic[ConfigT]):
     def sentence(self) -> str:
         """The condition in words that follow "the customer", such as "is in stage loyal"."""
         raise NotImplementedError
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:  # noqa: ARG002
+        """What the condition saw of one customer, such as the number of orders; for explaining.
+
+        Args:
+            tables: as for ``expression``.
+            customers: the one row of the customer that is asked about.
+
+        Returns:
+            A column of ``customers``, or a reduction made a value by ``as_scalar()``: a text, a
+            number, a moment, a boolean. Null where there is nothing; None when there is never
+            anything to show beside the outcome.
+        """
+        return None
+
+    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:  # noqa: ARG002
+        """Customers whose outcome may have changed since a moment only because time passed.
+
+        A membership follows the rows that come in. This names those who need another look although
+        nothing came in: an event left "the last 30 days", a consent ran out, a birthday came near.
+
+        Take any customer for whom the condition's outcome on these very tables' rows differs as
+        of ``since`` and as of ``tables.as_of``: they must be in the answer. Whoever else is in
+        it costs a second look and does no harm; ids that belong to no customer are skipped, and
+        so are repeated ones. What happened between the two moments counts as passing time too,
+        since a row may have come in before the moment that it is about. Rows that were added or
+        changed are found elsewhere.
+
+        Args:
+            tables: as for ``expression``, with the rows of all customers.
+            since: the earlier moment; in UTC, not later than ``tables.as_of``.
+
+        Returns:
+            A table with the one column ``customer_id``, or None when time alone changes nothing.
+            Unless a condition says otherwise it is everybody, which is right and dear.
+        """
+        return tables.customers.select(customer_id=tables.customers.id)
 
     def segments(self) -> Iterable[str]:
         """Keys of the segments whose membership the condition reads; for finding cycles."""

@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from lifecycle_engine.segments.models import Segment
-from lifecycle_engine.segments.rules import Group, Leaf, rule_explain, rule_parse
+from lifecycle_engine.segments.rules import Group, Leaf, Outcome, rule_explain, rule_parse
 from lifecycle_engine.warehouse.session import warehouse_session
 
 
 def segment_explain(*, segment: Segment, customer_id: int, at: datetime) -> dict[str, Any]:
     """The rule's tree with ``holds`` at every node, for one customer as of ``at``.
 
-    A condition is ``{"condition", "sentence", "path", "holds"}``, a group
+    A condition is ``{"condition", "sentence", "path", "holds", "observed"}``, where
+    ``observed`` is what it saw (a number, a text, a moment) or None. A group is
     ``{"group", "holds", "children"}``. Where the rule is not finished nothing holds.
 
     Raises:
@@ -29,13 +30,15 @@ def segment_explain(*, segment: Segment, customer_id: int, at: datetime) -> dict
     return tree if rule.finished and outcomes else tree | {"holds": False}
 
 
-def _explained(node: Group | Leaf, outcomes: Mapping[str, bool]) -> dict[str, Any]:
+def _explained(node: Group | Leaf, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     if isinstance(node, Leaf):
+        outcome = outcomes.get(node.path, Outcome(holds=False))
         return {
             "condition": node.condition.key,
             "sentence": node.condition.sentence(),
             "path": node.path,
-            "holds": outcomes.get(node.path, False),
+            "holds": outcome.holds,
+            "observed": outcome.observed,
         }
     children = [_explained(child, outcomes) for child in node.children]
     held = [child["holds"] for child in children]

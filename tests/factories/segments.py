@@ -73,6 +73,12 @@ class MemoryTables:
             for name, schema in SCHEMAS.items()
         }
 
+    def at(self, moment: datetime) -> "MemoryTables":
+        """The same rows as of another moment."""
+        other = object.__new__(MemoryTables)
+        other.__dict__.update(self.__dict__, as_of=moment)
+        return other
+
     def __getitem__(self, name):
         table = self._tables[name]
         return table.filter(table.occurred_at < self.as_of) if "occurred_at" in table else table

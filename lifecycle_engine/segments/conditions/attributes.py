@@ -117,6 +117,29 @@ class Attribute(Condition[AttributeConfig]):
         moment = ibis.literal(_moment(self.config.value), type="timestamp('UTC', 6)")
         return column >= moment if self.config.operator == "at_least" else column <= moment
 
+    def observed(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        customers: ir.Table,
+    ) -> ir.Value | None:
+        """The value; of what is encrypted only whether there is one."""
+        field = self.config.field
+        if field in TIME_FIELDS:
+            return customers[field]
+        if field in HASHED_FIELDS:
+            return customers[f"{field}_hash"].nullif("").notnull()
+        if field in TEXT_FIELDS:
+            return customers[field].nullif("")
+        return json_text(customers.attributes, field.removeprefix("attributes.")).nullif("")
+
+    def expiring(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        since: datetime,  # noqa: ARG002 - likewise
+    ) -> ir.Table | None:
+        """Time alone changes nothing."""
+        return None
+
     def sentence(self) -> str:
         """Such as "has a profile where country is DE"."""
         config = self.config

@@ -1,6 +1,7 @@
 """What the customer did, and what they did not do."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, TypeVar
 
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
@@ -22,6 +23,8 @@ from lifecycle_engine.segments.conditions.windows import (
     among,
     bounds_check,
     bounds_words,
+    crossing,
+    own,
     times_words,
     window_words,
     within,
@@ -52,6 +55,26 @@ class EventConfig(Window):
     )
 
 
+EventConfigT = TypeVar("EventConfigT", bound=EventConfig)
+
+
+class _Events(Condition[EventConfigT]):
+    """What the conditions over events of one kind see, and when that changes by itself."""
+
+    def observed(
+        self,
+        tables: Tables,
+        customers: ir.Table,
+    ) -> ir.Value | None:
+        """How many such events there are."""
+        return own(_events(tables, self.config), customers).count().as_scalar()
+
+    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+        """Whose such event came to pass, or left the window."""
+        events = _matching(tables.events, self.config)
+        return crossing(tables, events, since, [self.config.days])
+
+
 class EventCountConfig(EventConfig):
     """Which events, and how many."""
 
@@ -69,7 +92,7 @@ class EventCountConfig(EventConfig):
 
 
 @conditions.register
-class EventCount(Condition[EventCountConfig]):
+class EventCount(_Events[EventCountConfig]):
     """How often something happened to the customer."""
 
     key = "event.count"
@@ -104,7 +127,7 @@ class EventCount(Condition[EventCountConfig]):
 
 
 @conditions.register
-class EventAbsent(Condition[EventConfig]):
+class EventAbsent(_Events[EventConfig]):
     """Something did not happen to the customer."""
 
     key = "event.absent"
@@ -125,7 +148,10 @@ class EventAbsent(Condition[EventConfig]):
 
 
 def _events(tables: Tables, config: EventConfig) -> ir.Table:
-    events = within(tables, tables.events, config.days)
+    return _matching(within(tables, tables.events, config.days), config)
+
+
+def _matching(events: ir.Table, config: EventConfig) -> ir.Table:
     events = events.filter(events.name == config.name)
     for wanted in config.where:
         text = json_text(events.properties, wanted.property)

@@ -1,5 +1,6 @@
 """What the customer ordered: when last, for how much, and from which part of the catalogue."""
 
+from datetime import datetime
 from typing import Annotated
 
 import ibis.expr.types as ir
@@ -17,7 +18,9 @@ from lifecycle_engine.segments.conditions.windows import (
     among,
     bounds_check,
     bounds_words,
+    crossing,
     moment,
+    own,
     times_words,
     window_words,
     within,
@@ -55,6 +58,15 @@ class OrderRecency(Condition[RecencyConfig]):
         if self.config.at_most_days is not None:
             last = last.filter(last["last"] >= moment(tables, self.config.at_most_days))
         return among(customers, last.customer_id)
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """When the last order was."""
+        return own(tables.orders, customers).occurred_at.max().as_scalar()
+
+    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+        """Whose order came to pass, or became so many days old."""
+        ages = [self.config.at_least_days, self.config.at_most_days]
+        return crossing(tables, tables.orders, since, ages)
 
     def sentence(self) -> str:
         """Such as "ordered last at least 30 days ago"."""
@@ -105,6 +117,15 @@ class OrderTotal(Condition[TotalConfig]):
             return among(customers, summed.filter(summed.total <= at_most).customer_id)
         return ~among(customers, summed.filter(summed.total > at_most).customer_id)
 
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """What the orders are worth together."""
+        orders = own(within(tables, tables.orders, self.config.days), customers)
+        return orders.value.sum().fill_null(0).round(2).as_scalar()
+
+    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+        """Whose order came to pass, or left the window."""
+        return crossing(tables, tables.orders, since, [self.config.days])
+
     def sentence(self) -> str:
         """Such as "ordered for at least 500 in the last 90 days"."""
         return _("ordered for %(bounds)s%(window)s") % {
@@ -150,6 +171,16 @@ class CategoryBought(Condition[BoughtConfig]):
         counted = lines.group_by("customer_id").aggregate(orders=lines.event_id.nunique())
         return among(customers, counted.filter(counted.orders >= self.config.at_least).customer_id)
 
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """How many orders have such a line."""
+        lines = _lines(within(tables, tables.order_lines, self.config.days), self.config)
+        return own(lines, customers).event_id.nunique().as_scalar()
+
+    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+        """Whose such line came to pass, or left the window."""
+        lines = _lines(tables.order_lines, self.config)
+        return crossing(tables, lines, since, [self.config.days])
+
     def sentence(self) -> str:
         """Such as "bought from PASTRY at least 2 times in the last 90 days"."""
         return _("bought from %(part)s %(bounds)s%(window)s") % {
@@ -186,6 +217,16 @@ class CategoryLapsed(Condition[LapsedConfig]):
             bought["last"] < moment(tables, self.config.days)
         )
         return among(customers, bought.filter(lapsed).customer_id)
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """When such a line was last ordered."""
+        lines = _lines(tables.order_lines, self.config)
+        return own(lines, customers).occurred_at.max().as_scalar()
+
+    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+        """Whose such line came to pass, or left the days in which there must be none."""
+        lines = _lines(tables.order_lines, self.config)
+        return crossing(tables, lines, since, [self.config.days])
 
     def sentence(self) -> str:
         """Such as "bought from PASTRY at least 2 times, but not in the last 60 days"."""

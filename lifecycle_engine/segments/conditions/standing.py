@@ -1,6 +1,7 @@
 """Where the customer stands: segments, lifecycle stage, consent, and chance."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated
 
 import ibis
@@ -14,7 +15,7 @@ from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.conditions.comparisons import Number
-from lifecycle_engine.segments.conditions.windows import among
+from lifecycle_engine.segments.conditions.windows import among, crossed, literal_moment, own
 from lifecycle_engine.segments.models import Stage
 
 
@@ -36,6 +37,20 @@ class SegmentMember(Condition[MemberConfig]):
         """Look into the stored membership; the other segment's rule is not computed again."""
         members = tables["memberships"]
         return among(customers, members.filter(members.segment == self.config.segment).customer_id)
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """Since when the customer is in it."""
+        members = tables["memberships"]
+        mine = own(members.filter(members.segment == self.config.segment), customers)
+        return mine.joined_at.max().as_scalar()
+
+    def expiring(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        since: datetime,  # noqa: ARG002 - likewise
+    ) -> ir.Table | None:
+        """Time alone changes nothing: the other segment is stored."""
+        return None
 
     def sentence(self) -> str:
         """Such as "is in segment big-spenders"."""
@@ -67,6 +82,18 @@ class StageIs(Condition[StageConfig]):
         stages = tables["stages"]
         wanted = [stage.value for stage in self.config.one_of]
         return among(customers, stages.filter(stages.stage.isin(wanted)).customer_id)
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """The stage."""
+        return own(tables["stages"], customers).stage.max().as_scalar()
+
+    def expiring(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        since: datetime,  # noqa: ARG002 - likewise
+    ) -> ir.Table | None:
+        """Time alone changes nothing: the stages are stored."""
+        return None
 
     def sentence(self) -> str:
         """Such as "is in stage loyal or developing"."""
@@ -101,13 +128,8 @@ class ConsentGranted(Condition[ConsentConfig]):
 
         Who has none has not consented. Of a yes and a no of the same moment the no counts.
         """
-        ledger = tables["consents"]
-        now = ibis.literal(tables.as_of, type="timestamp('UTC', 6)")
-        entries = ledger.filter(
-            ledger.channel == self.config.channel,
-            ledger.purpose == self.config.purpose,
-            ledger.recorded_at <= now,
-        )
+        now = literal_moment(tables.as_of)
+        entries = self._entries(tables)
         last = entries.group_by("customer_id").aggregate(last=entries.recorded_at.max())
         newest = (
             entries.join(last, "customer_id")
@@ -120,6 +142,26 @@ class ConsentGranted(Condition[ConsentConfig]):
             )
         )
         return among(customers, newest.filter(newest.stands).customer_id)
+
+    def _entries(self, tables: Tables) -> ir.Table:
+        ledger = tables["consents"]
+        return ledger.filter(
+            ledger.channel == self.config.channel,
+            ledger.purpose == self.config.purpose,
+            ledger.recorded_at <= literal_moment(tables.as_of),
+        )
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """When the newest entry was made, be it a yes or a no."""
+        return own(self._entries(tables), customers).recorded_at.max().as_scalar()
+
+    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+        """Whose entry came to pass, or ran out."""
+        entries = self._entries(tables)
+        moved = crossed(tables, entries.recorded_at, since)
+        return entries.filter(moved | crossed(tables, entries.expires_at, since)).select(
+            "customer_id"
+        )
 
     def sentence(self) -> str:
         """Such as "has consented to Marketing by email"."""
@@ -163,17 +205,38 @@ class RandomBucket(Condition[BucketConfig]):
         tables: Tables,  # noqa: ARG002 - the base names it
         customers: ir.Table,
     ) -> ir.BooleanValue:
-        """Hash the name and the customer's id into 10,000 buckets.
+        """Compare the customer's place among 10,000."""
+        bucket = self._bucket(customers)
+        low = round(self.config.from_percent * 100)
+        high = round(self.config.below_percent * 100)
+        return (bucket >= low) & (bucket < high)
+
+    def observed(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        customers: ir.Table,
+    ) -> ir.Value | None:
+        """The customer's place, in percent."""
+        return self._bucket(customers) / 100
+
+    def expiring(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        since: datetime,  # noqa: ARG002 - likewise
+    ) -> ir.Table | None:
+        """Time alone changes nothing."""
+        return None
+
+    def _bucket(self, customers: ir.Table) -> ir.IntegerValue:
+        """The name and the customer's id hashed into 10,000 buckets.
 
         MD5 since every engine has it; nothing here needs to be secret.
         """
         digest = (ibis.literal(self.config.salt + ":") + customers.id.cast("string")).hexdigest(
             "md5"
         )
-        bucket = (ibis.literal("0x") + digest.substr(0, 8)).cast("int64") % 10_000
-        low = round(self.config.from_percent * 100)
-        high = round(self.config.below_percent * 100)
-        return (bucket >= low) & (bucket < high)
+        found: ir.IntegerValue = (ibis.literal("0x") + digest.substr(0, 8)).cast("int64") % 10_000
+        return found
 
     def sentence(self) -> str:
         """Such as "falls between 0 % and 50 % of the split “june”"."""

@@ -1,6 +1,9 @@
 """What conditions over happenings share: windows, bounds, and set membership."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any
 
 import ibis
@@ -30,7 +33,47 @@ def within(tables: Tables, happenings: ir.Table, days: int | None) -> ir.Table:
 
 def moment(tables: Tables, days: int) -> ir.TimestampScalar:
     """The moment that many times 24 hours before ``as_of``."""
-    return ibis.literal(tables.as_of - timedelta(days=days), type="timestamp('UTC', 6)")
+    return literal_moment(tables.as_of - timedelta(days=days))
+
+
+def literal_moment(at: datetime) -> ir.TimestampScalar:
+    """A moment as the engines compare it."""
+    found: ir.TimestampScalar = ibis.literal(at, type="timestamp('UTC', 6)")
+    return found
+
+
+def crossed(
+    tables: Tables, moments: ir.TimestampColumn, since: datetime, ages: Iterable[int | None] = ()
+) -> ir.BooleanValue:
+    """Whether a moment passed one of these ages in days, or became past, since then.
+
+    An age that is None is never reached. Both ends count, so that nobody who keeps an edge inside
+    or outside has to care.
+    """
+    passed = [0, *(age for age in ages if age is not None)]
+    return reduce(
+        or_,
+        [
+            moments.between(
+                literal_moment(since - timedelta(days=age)),
+                literal_moment(tables.as_of - timedelta(days=age)),
+            )
+            for age in passed
+        ],
+    )
+
+
+def own(table: ir.Table, customers: ir.Table) -> ir.Table:
+    """The rows of a table that are about these customers."""
+    return table.semi_join(customers, table.customer_id == customers.id)
+
+
+def crossing(
+    tables: Tables, happenings: ir.Table, since: datetime, ages: Iterable[int | None] = ()
+) -> ir.Table:
+    """Customers of the rows whose moment passed an age; what ``Condition.expiring`` wants."""
+    passed = happenings.filter(crossed(tables, happenings.occurred_at, since, ages))
+    return passed.select("customer_id")
 
 
 def among(customers: ir.Table, customer_ids: ir.Column) -> ir.BooleanValue:

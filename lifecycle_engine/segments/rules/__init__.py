@@ -4,7 +4,9 @@
 """
 
 from lifecycle_engine.segments.rules.compiler import (
+    Outcome,
     RuleEvaluationError,
+    rule_expiring,
     rule_explain,
     rule_select,
 )
@@ -23,9 +25,11 @@ __all__ = [
     "GROUPS",
     "Group",
     "Leaf",
+    "Outcome",
     "Rule",
     "RuleError",
     "RuleEvaluationError",
+    "rule_expiring",
     "rule_explain",
     "rule_parse",
     "rule_schema",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import ibis
@@ -21,6 +22,21 @@ from lifecycle_engine.warehouse.errors import WarehouseError
 
 _SCHEMA = pa.schema([pa.field("customer_id", pa.int64())])
 _BY_CUSTOMER = ("events", "orders", "order_lines")
+
+AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a condition for one customer.
+
+    Attributes:
+        holds: whether it holds.
+        observed: what it saw, such as a number of orders; None where it has nothing to show.
+    """
+
+    holds: bool
+    observed: object = None
 
 
 class RuleEvaluationError(Exception):
@@ -50,8 +66,8 @@ def rule_select(
     return chosen.cast(_SCHEMA)
 
 
-def rule_explain(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, bool]:
-    """Whether each condition holds for one customer, by the condition's path.
+def rule_explain(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, Outcome]:
+    """What came of each condition for one customer, by the condition's path.
 
     Empty when the customer is unknown to the warehouse or the rule has no condition.
 
@@ -62,10 +78,47 @@ def rule_explain(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, b
         return {}
     seen = _TablesOf(tables, _ids([customer_id]))
     columns = {f"leaf_{i}": _leaf(leaf, seen) for i, leaf in enumerate(rule.leaves)}
+    for i, leaf in enumerate(rule.leaves):
+        observed = _observed(leaf, seen)
+        if observed is not None:
+            columns[f"observed_{i}"] = observed
     rows = _evaluated("rule", lambda: seen.execute(seen.customers.select(**columns))).to_pylist()
     if not rows:
         return {}
-    return {leaf.path: rows[0][f"leaf_{i}"] for i, leaf in enumerate(rule.leaves)}
+    return {
+        leaf.path: Outcome(rows[0][f"leaf_{i}"], rows[0].get(f"observed_{i}"))
+        for i, leaf in enumerate(rule.leaves)
+    }
+
+
+def rule_expiring(rule: Rule, tables: Tables, *, since: datetime) -> pa.Table:
+    """Customers for whom the rule may have changed since then only because time passed.
+
+    Costs what there is to look at: tables that no condition asks for are not read, and a rule
+    that time alone never changes reads nothing.
+
+    Args:
+        rule: what ``rule_parse`` gave.
+        tables: the rows of all customers, as of the later moment.
+        since: the earlier moment.
+
+    Returns:
+        One column, ``customer_id``, int64, each once; perhaps ids that are no customer's.
+
+    Raises:
+        RuleEvaluationError: a condition can't be compiled or the query fails.
+    """
+    found = [_expiring(leaf, tables, since) for leaf in rule.leaves if rule.finished]
+    ids = [
+        table.select(customer_id=table.customer_id.cast("int64"))
+        for table in found
+        if table is not None
+    ]
+    if not ids:
+        return _SCHEMA.empty_table()
+    every = ids[0] if len(ids) == 1 else ibis.union(*ids)
+    chosen = _evaluated("rule", lambda: tables.execute(every.drop_null().distinct()))
+    return chosen.cast(_SCHEMA)
 
 
 def _selection(root: Group | Leaf | None, tables: Tables) -> ir.Table:
@@ -86,19 +139,27 @@ def _node(node: Group | Leaf | None, tables: Tables) -> ir.BooleanValue:
 
 def _leaf(leaf: Leaf, tables: Tables) -> ir.BooleanValue:
     """The condition's expression, never null: a null that met a NOT would stay null."""
-    return _evaluated(leaf.path, lambda: _asked(leaf, tables).fill_null(False))
+    condition = leaf.condition
+    return _asked(leaf, lambda: condition.expression(tables, tables.customers).fill_null(False))
 
 
-def _asked(leaf: Leaf, tables: Tables) -> ir.BooleanValue:
+def _observed(leaf: Leaf, tables: Tables) -> ir.Value | None:
+    return _asked(leaf, lambda: leaf.condition.observed(tables, tables.customers))
+
+
+def _expiring(leaf: Leaf, tables: Tables, since: datetime) -> ir.Table | None:
+    return _asked(leaf, lambda: leaf.condition.expiring(tables, since))
+
+
+def _asked(leaf: Leaf, question: Callable[[], AnswerT]) -> AnswerT:
     """What the condition says, with whatever its plugin may raise given one type.
 
     Nothing is swallowed here: it is raised again with its cause. A list of types would not do:
     nobody knows what a plugin's own error is derived from, and one plugin's mistake must not keep
     the segments of others from being computed.
     """
-    customers = tables.customers
     try:
-        return leaf.condition.expression(tables, customers)
+        return question()
     except Exception as error:
         raise RuleEvaluationError(f"{leaf.path}: {type(error).__name__}: {error}") from error
 

@@ -110,6 +110,7 @@ def test_explain_gives_the_tree_with_outcomes(client, settings):
                     "sentence": "has a profile where country is DE",
                     "path": "rule.all[0]",
                     "holds": True,
+                    "observed": "DE",
                 },
                 {
                     "group": "none",
@@ -120,6 +121,7 @@ def test_explain_gives_the_tree_with_outcomes(client, settings):
                             "sentence": "has a profile where country is FR",
                             "path": "rule.all[1].none[0]",
                             "holds": False,
+                            "observed": "DE",
                         }
                     ],
                 },

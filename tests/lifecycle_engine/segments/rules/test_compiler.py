@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.segments.rules import (
+    Outcome,
     RuleEvaluationError,
     rule_explain,
     rule_parse,
@@ -177,7 +178,7 @@ NODES = st.recursive(
 )
 
 
-_LARGE = settings(
+LARGE = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     # A failing example of this size takes minutes to shrink, and is readable as it is.
@@ -185,7 +186,7 @@ _LARGE = settings(
 )
 
 
-@settings(_LARGE, max_examples=8)
+@settings(LARGE, max_examples=8)
 @given(world=WORLDS, leaves=st.tuples(*KINDS, *KINDS))
 def test_every_condition_holds_where_the_reference_says_so(engine, world, leaves):
     tables = MemoryTables(engine, **world)
@@ -203,7 +204,7 @@ def test_every_condition_holds_where_the_reference_says_so(engine, world, leaves
         assert (leaf, members) == (leaf, selected({"version": 1, "rule": leaf}, world))
 
 
-@settings(_LARGE, max_examples=20)
+@settings(LARGE, max_examples=20)
 @given(world=WORLDS, nodes=st.lists(NODES, min_size=1, max_size=4))
 def test_duckdb_and_the_reference_select_the_same(engine, world, nodes):
     tables = MemoryTables(engine, **world)
@@ -264,7 +265,10 @@ def test_explain_gives_every_conditions_outcome(engine):
 
     outcomes = rule_explain(rule_parse(document), _tables(engine), customer_id=2)
 
-    assert outcomes == {"rule.all[0]": False, "rule.all[1].none[0]": False}
+    assert outcomes == {
+        "rule.all[0]": Outcome(holds=False, observed="FR"),
+        "rule.all[1].none[0]": Outcome(holds=False),
+    }
     assert rule_explain(rule_parse(document), _tables(engine), customer_id=77) == {}
 
 
