@@ -1,13 +1,11 @@
 """A worker is killed in the middle of delivery: nobody gets a message twice, none is lost."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
 from email import message_from_bytes
 from urllib.parse import urlsplit
 
@@ -18,6 +16,7 @@ from django.conf import settings
 from lifecycle_engine.config.environment import ROOT
 from lifecycle_engine.messaging.services import QueuedMessage, messages_queue
 from tests.factories.messaging import EmailTemplateFactory, ReaderFactory
+from tests.worker import broker_url, migrate, wake, worker
 
 MESSAGES = 300
 LEASE_SECONDS = 2
@@ -52,14 +51,12 @@ def environment(database_url, tmp_path):
     own = os.environ | {
         "VAR": str(tmp_path),
         "DATABASE_URL": database_url,
-        "CELERY_BROKER_URL": database_url.replace("postgresql://", "sqla+postgresql+psycopg://"),
+        "CELERY_BROKER_URL": broker_url(database_url),
         "SECRET_KEY": settings.SECRET_KEY,
         "POSTAL_ADDRESS": "1 Example Street",
         "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
     }
-    # As whoever installs the engine does; it makes the broker's tables, which the worker and
-    # whoever wakes it would else race for.
-    subprocess.run([sys.executable, str(ROOT / "manage.py"), "migrate"], env=own, check=True)
+    migrate(own)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with subprocess.Popen(
@@ -71,48 +68,6 @@ def environment(database_url, tmp_path):
             yield own | {"EMAIL_URL": f"smtp://127.0.0.1:{port}"}
         finally:
             sink.terminate()
-
-
-WORKER = [
-    *("-A", "lifecycle_engine.config.celery", "worker", "-l", "INFO", "-Q", "default"),
-    *("--pool=prefork", "--concurrency=1"),
-    *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-]
-
-
-@contextmanager
-def worker(environment, log):
-    """A real Celery worker in a process group of its own, killed with all its children."""
-    with (
-        log.open("ab") as output,
-        subprocess.Popen(
-            [*celery(environment), *WORKER],
-            env=environment,
-            cwd=ROOT,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def celery(environment):
-    return [sys.executable, "-m", "celery", "-b", environment["CELERY_BROKER_URL"]]
-
-
-def wake(environment, task):
-    """Send a task, as the beat does."""
-    subprocess.run(
-        [*celery(environment), "call", task, "--queue", "default"],
-        env=environment,
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
 
 
 def wait_until(condition, log):
