@@ -83,8 +83,14 @@ def line(customer_id: int, at: datetime, **values: Any) -> dict[str, Any]:
     } | values
 
 
-def event(customer_id: int, at: datetime, name: str) -> dict[str, Any]:
-    return {"id": "1", "customer_id": customer_id, "name": name, "occurred_at": at}
+def event(customer_id: int, at: datetime, name: str, **values: Any) -> dict[str, Any]:
+    return {
+        "id": "1",
+        "customer_id": customer_id,
+        "source": "shop",
+        "name": name,
+        "occurred_at": at,
+    } | values
 
 
 def same(left: float, right: float) -> bool:

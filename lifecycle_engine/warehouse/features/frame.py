@@ -1,21 +1,23 @@
 """Many features of many customers at once, as of one moment or many."""
 
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from lifecycle_engine.sdk.tables import Tables
-from lifecycle_engine.warehouse.features.registry import Feature, feature_get
+from lifecycle_engine.warehouse.features.registry import Feature, FeatureLeakageError, feature_get
 from lifecycle_engine.warehouse.features.sources import SOURCES
+from lifecycle_engine.warehouse.features.windows import epoch
 from lifecycle_engine.warehouse.session import warehouse_session
 
 _KEY = ("as_of", "customer_id")
+# Where a value comes from other tables, or from the clock.
+_BEYOND = (ops.Subquery, ops.TimestampNow, ops.DateNow)
 
 
 def features_frame(
@@ -61,6 +63,7 @@ def features_frames(
 
     Raises:
         UnknownFeatureError: a name is unknown; the message names it.
+        FeatureLeakageError: a feature reads more than the rows that it was given.
     """
     wanted = [feature_get(name) for name in dict.fromkeys(names)]
     with ExitStack() as stack:
@@ -76,8 +79,7 @@ def features_frames(
             chosen = ibis.memtable(pa.table({"id": pa.array(customer_ids, pa.int64())}))
             people = people.semi_join(chosen, "id")
         known = _known(people, tables, moments)
-        found = tables.execute(_joined(known, wanted, tables, moments).order_by(list(_KEY)))
-    return _filled(found, wanted)
+        return tables.execute(_joined(known, wanted, tables, moments).order_by(list(_KEY)))
 
 
 def _known(people: ir.Table, tables: Tables, moments: Sequence[datetime]) -> ir.Table:
@@ -85,7 +87,9 @@ def _known(people: ir.Table, tables: Tables, moments: Sequence[datetime]) -> ir.
 
     The second is for history that was imported later, whose customers are all created on that day.
     """
-    events = tables.events
+    # Of most, being created says it: only the others' events are looked at.
+    late = people.filter(people.created_at >= _literal(min(moments)))
+    events = tables.events.semi_join(late, [("customer_id", "id")])
     first = events.group_by("customer_id").aggregate(first_event=events.occurred_at.min())
     since = people.left_join(first, people.id == first.customer_id).select(
         customer_id=people.id, since=ibis.least(people.created_at, first.first_event)
@@ -105,7 +109,10 @@ def _joined(
         together = [feature for feature in wanted if feature.source == source]
         numbers = _aggregated(together, tables, moments)
         frame = frame.left_join(numbers, list(_KEY)).drop(*(f"{name}_right" for name in _KEY))
-    return frame.select(*_KEY, *(feature.name for feature in wanted))
+    return frame.select(
+        *_KEY,
+        **{feature.name: frame[feature.name].coalesce(feature.missing) for feature in wanted},
+    )
 
 
 def _aggregated(
@@ -118,8 +125,21 @@ def _aggregated(
     days = max(windows) if len(windows) == len(together) else None
     source = derive(ibis.union(*(_before(tables[name], moment, days) for moment in moments)))
     return source.group_by(list(_KEY)).aggregate(
-        **{feature.name: feature.aggregate(source).cast("float64") for feature in together}
+        **{feature.name: _computed(feature, source).cast("float64") for feature in together}
     )
+
+
+def _computed(feature: Feature, source: ir.Table) -> ir.Scalar:
+    """The feature over its source and nothing else: not another table, not the clock."""
+    value = feature.aggregate(source)
+    found = value.op()
+    beyond = found.find(_BEYOND, filter=lambda op: not isinstance(op, ops.Relation))
+    if beyond or not found.relations <= {source.op()}:
+        raise FeatureLeakageError(
+            f"Feature {feature.name!r} reads more than the rows of {feature.source!r} before the "
+            f"moment, so it could see the future"
+        )
+    return value
 
 
 def _before(rows: ir.Table, moment: datetime, days: int | None) -> ir.Table:
@@ -127,17 +147,9 @@ def _before(rows: ir.Table, moment: datetime, days: int | None) -> ir.Table:
     rows = rows.filter(rows.occurred_at < moment)
     if days is not None:
         rows = rows.filter(rows.occurred_at >= moment - timedelta(days=days))
-    age = int(moment.timestamp()) - rows.occurred_at.epoch_seconds()
+    age = moment.timestamp() - epoch(rows.occurred_at)
     return rows.mutate(as_of=_literal(moment), age_seconds=age)
 
 
 def _literal(moment: datetime) -> ir.TimestampScalar:
     return ibis.literal(moment, "timestamp('UTC')")
-
-
-def _filled(found: pa.Table, wanted: Sequence[Feature]) -> pa.Table:
-    columns = {name: found[name] for name in _KEY}
-    for feature in wanted:
-        missing = feature.missing if feature.is_zero_when_missing else math.nan
-        columns[feature.name] = pc.fill_null(found[feature.name], missing)
-    return pa.table(columns)

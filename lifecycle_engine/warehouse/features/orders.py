@@ -1,18 +1,13 @@
-"""Recency, frequency, money, trends, discounts and the time of orders."""
+"""Recency, frequency, money and their trends, baskets, discounts."""
 
 import ibis.expr.types as ir
 
-from lifecycle_engine.warehouse.features.registry import (
-    SECONDS_PER_DAY,
-    age_days,
-    feature,
-    ratio,
-    within,
-)
+from lifecycle_engine.warehouse.features.registry import feature
+from lifecycle_engine.warehouse.features.windows import age_days, ratio, weeks_back, within
 
 _ORDER_WINDOWS = (7, 14, 30, 60, 90, 180, 365)
 _REVENUE_WINDOWS = (7, 30, 60, 90, 180, 365)
-_WEEK = 7 * SECONDS_PER_DAY
+_SLOPE_WEEKS = 12
 
 
 @feature(source="orders", unit="days")
@@ -90,6 +85,19 @@ def revenue_trend(orders: ir.Table) -> ir.Scalar:
     return ratio(now - then, now + then)
 
 
+@feature(source="orders", unit="orders per week", window_days=7 * _SLOPE_WEEKS, missing=0.0)
+def orders_slope_12w(orders: ir.Table) -> ir.Scalar:
+    """By how many orders a week the weekly number of orders grew, over the last 12 weeks.
+
+    The slope of the straight line with the least squares through the 12 numbers. Each order adds
+    its week's distance from the middle, over the sum of the squares of these distances.
+    """
+    weeks = float(_SLOPE_WEEKS)
+    from_middle = (weeks - 1.0) / 2.0 - weeks_back(orders)
+    squares = weeks * (weeks**2 - 1.0) / 12.0
+    return from_middle.sum(where=within(orders, 7 * _SLOPE_WEEKS)) / squares
+
+
 @feature(source="orders", unit="money", window_days=90)
 def basket_value_mean_90d(orders: ir.Table) -> ir.Scalar:
     """Mean value of an order of the last 90 days."""
@@ -143,19 +151,4 @@ def stores_90d(orders: ir.Table) -> ir.Scalar:
 @feature(source="orders", unit="weeks", window_days=84, missing=0.0)
 def active_weeks_12(orders: ir.Table) -> ir.Scalar:
     """Weeks of the last 12, counted back from the moment, with an order."""
-    # A moment exactly n weeks ago is still of the n-th week back, as in every window here.
-    return ((orders.age_seconds - 1) // _WEEK).nunique(where=within(orders, 84))
-
-
-@feature(source="orders", unit="share", window_days=90)
-def weekend_share_90d(orders: ir.Table) -> ir.Scalar:
-    """The part of the last 90 days' orders that was placed on a Saturday or Sunday, in UTC."""
-    recent = within(orders, 90)
-    weekend = orders.occurred_at.day_of_week.index() >= 5
-    return ratio(orders.count(where=recent & weekend), orders.count(where=recent))
-
-
-@feature(source="orders", unit="hours", window_days=90)
-def hour_mean_90d(orders: ir.Table) -> ir.Scalar:
-    """Mean hour of the day, 0 to 23 in UTC, of the last 90 days' orders."""
-    return orders.occurred_at.hour().mean(where=within(orders, 90))
+    return weeks_back(orders).nunique(where=within(orders, 84))

@@ -9,8 +9,6 @@ import ibis.expr.types as ir
 
 from lifecycle_engine.warehouse.features.sources import SOURCES
 
-SECONDS_PER_DAY = 86_400
-
 #: An expression over the rows of one customer before a moment.
 Aggregate = Callable[[ir.Table], ir.Scalar]
 
@@ -21,6 +19,10 @@ class FeatureRegistrationError(Exception):
 
 class UnknownFeatureError(LookupError):
     """There is no feature of that name."""
+
+
+class FeatureLeakageError(Exception):
+    """A feature reads more than what happened before its moment."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def feature(
 
     Each row of the table has, beside the columns of its source, ``age_seconds``: how long before
     the moment from which the feature looks back it happened, in seconds. The table holds only rows
-    before that moment, so a feature can't see the future whatever it does. Features of one source
+    before that moment, and a feature that reads anything else is refused when it is computed, so it
+    can't see the future whatever it does. Features of one source
     are computed together, in one pass over its rows, and for any number of moments at once. They
     are Ibis without any engine's own SQL.
 
@@ -124,19 +127,3 @@ def feature_get(name: str) -> Feature:
     except KeyError:
         known = ", ".join(sorted(_features))
         raise UnknownFeatureError(f"No feature {name!r}; there is: {known}") from None
-
-
-def within(rows: ir.Table, days: int, *, ago: int = 0) -> ir.BooleanValue:
-    """Whether a row is of the window of ``days`` days that ends ``ago`` days before the moment."""
-    since = rows.age_seconds <= (days + ago) * SECONDS_PER_DAY
-    return since if ago == 0 else since & (rows.age_seconds > ago * SECONDS_PER_DAY)
-
-
-def age_days(age_seconds: ir.NumericValue) -> ir.FloatingValue:
-    """An age in days."""
-    return age_seconds.cast("float64") / float(SECONDS_PER_DAY)
-
-
-def ratio(part: ir.NumericValue, whole: ir.NumericValue) -> ir.FloatingValue:
-    """``part / whole``, nothing where the whole is 0 or nothing."""
-    return part.cast("float64") / whole.cast("float64").nullif(0.0)

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -34,10 +35,20 @@ NAMES = [
     "active_weeks_12",
     "weekend_share_90d",
     "gap_days_mean",
+    "gap_days_median",
     "gap_days_std",
+    "gap_days_cv",
+    "clumpiness_365d",
     "recency_over_gap",
+    "orders_slope_12w",
+    "night_share_90d",
+    "favourite_hour_share_365d",
+    "q4_revenue_share_365d",
     "departments_90d",
     "products_90d",
+    "repeat_products_share_365d",
+    "favourite_department_share_365d",
+    "category_entropy_365d",
 ]
 
 # Around the edges of the windows as often as anywhere.
@@ -56,7 +67,11 @@ orders_made = st.lists(
 )
 lines_made = st.lists(
     st.tuples(
-        st.integers(1, 3), moments, st.sampled_from("abc"), st.sampled_from(["D", "E", None])
+        st.integers(1, 3),
+        moments,
+        st.sampled_from("abc"),
+        st.sampled_from(["D", "E", None]),
+        st.sampled_from(["C", "F", "G"]),
     ),
     max_size=10,
 )
@@ -64,6 +79,30 @@ lines_made = st.lists(
 
 def quotient(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
+
+
+def clumpiness(ages: list[float]) -> float:
+    """Of the moments of a year that lie so many days before its end."""
+    if not ages:
+        return math.nan
+    cuts = [0.0, *sorted(ages), 365.0]
+    pieces = [(b - a) / 365 for a, b in pairwise(cuts)]
+    entropy = -sum(piece * math.log(piece) for piece in pieces if piece > 0)
+    return 1 - entropy / math.log(len(ages) + 1)
+
+
+def slope(numbers: list[int]) -> float:
+    """Of the straight line through the numbers."""
+    return statistics.linear_regression(range(len(numbers)), numbers).slope
+
+
+def entropy(kinds: list[str]) -> float:
+    parts = [count / len(kinds) for count in Counter(kinds).values()]
+    return -sum(part * math.log(part) for part in parts) if kinds else math.nan
+
+
+def favourite_share(kinds: list[Any]) -> float:
+    return quotient(max(Counter(kinds).values(), default=0), len(kinds))
 
 
 def expected(orders: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[str, float]:
@@ -84,6 +123,14 @@ def expected(orders: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[
     now, both = len(recent(orders, 30)), len(recent(orders, 60))
     gaps = [days(a) - days(b) for a, b in pairwise(times)]
     mean_gap = statistics.mean(gaps) if gaps else math.nan
+    year, year_lines = recent(orders, 365), recent(lines, 365)
+    departments = [row["department"] for row in year_lines if row["department"]]
+    back = Counter(math.ceil(days(row["occurred_at"]) / 7) for row in recent(orders, 84))
+    bought = {
+        sku: {row["occurred_at"] for row in year_lines if row["sku"] == sku}
+        for sku in {row["sku"] for row in year_lines}
+    }
+    deviation = statistics.stdev(gaps) if len(gaps) > 1 else math.nan
     revenue, discount = (sum(row[key] for row in last90) for key in ("value", "discount"))
     return {
         "recency_days": days(times[-1]) if times else math.nan,
@@ -104,15 +151,32 @@ def expected(orders: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[
             sum(row["occurred_at"].weekday() >= 5 for row in last90), len(last90)
         ),
         "gap_days_mean": mean_gap,
-        "gap_days_std": statistics.stdev(gaps) if len(gaps) > 1 else math.nan,
+        "gap_days_median": statistics.median(gaps) if gaps else math.nan,
+        "gap_days_std": deviation,
+        "gap_days_cv": quotient(deviation, mean_gap),
+        "clumpiness_365d": clumpiness([days(row["occurred_at"]) for row in year]),
+        "orders_slope_12w": slope([back[week] for week in range(12, 0, -1)]),
+        "night_share_90d": quotient(
+            sum(row["occurred_at"].hour < 6 for row in last90), len(last90)
+        ),
+        "favourite_hour_share_365d": favourite_share([row["occurred_at"].hour for row in year]),
+        "q4_revenue_share_365d": quotient(
+            sum(row["value"] for row in year if row["occurred_at"].month >= 10),
+            sum(row["value"] for row in year),
+        ),
         "recency_over_gap": quotient(days(times[-1]), max(mean_gap, 1)) if gaps else math.nan,
         "departments_90d": len({row["department"] for row in recent(lines, 90)} - {None}),
         "products_90d": len({row["sku"] for row in recent(lines, 90)}),
+        "repeat_products_share_365d": quotient(
+            sum(len(times) > 1 for times in bought.values()), len(bought)
+        ),
+        "favourite_department_share_365d": favourite_share(departments),
+        "category_entropy_365d": entropy([row["category"] for row in year_lines]),
     }
 
 
 @settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -123,7 +187,8 @@ def test_features_are_what_they_say(made, contained, tmp_path):
         for i, (who, at, value, off, coupon, store) in enumerate(made)
     ]
     lines = [
-        line(who, at, sku=sku, department=department) for who, at, sku, department in contained
+        line(who, at, sku=sku, department=department, category=category)
+        for who, at, sku, department, category in contained
     ]
     customers = [customer(number) for number in (1, 2, 3)]
 
