@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import clean
+.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,11 @@ bench-ingest: $(VENV)/dev.stamp ## Measure how fast events are taken in
 
 bench-import: $(VENV)/dev.stamp ## Measure how fast a file is imported (IMPORT_ROWS=)
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_import.py
+
+bench-segments: export BENCH_CUSTOMERS ?= 1000000
+bench-segments: export BENCH_FOLDER ?= $(abspath $(VAR))/bench
+bench-segments: $(VENV)/dev.stamp ## Measure features over a history that is made once and kept (BENCH_CUSTOMERS=1000000)
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_features.py
 
 clean: ## Remove the virtual environment and all state
 	rm -rf $(VENV) $(VAR)
