@@ -1,8 +1,10 @@
 """Staff accounts in the admin's own look, and the pages that take the place of plain forms."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
@@ -36,6 +38,14 @@ from lifecycle_engine.console.reader_page import (
     reader_context,
     reader_retry_view,
 )
+from lifecycle_engine.console.segment_builder import views as builder
+from lifecycle_engine.console.segment_builder.segment_page import (
+    segment_archive_view,
+    segment_begin_view,
+    segment_context,
+    segment_duplicate_view,
+    segment_edit_view,
+)
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers.admin import CustomerAdmin, MergeSuggestionAdmin
 from lifecycle_engine.customers.models import Customer, MergeSuggestion
@@ -45,8 +55,19 @@ from lifecycle_engine.events.admin import ReaderAdmin
 from lifecycle_engine.events.models import Reader
 from lifecycle_engine.scoring.admin import ModelVersionAdmin
 from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.segments.admin import SegmentAdmin
+from lifecycle_engine.segments.models import Segment
 
-for _model in (User, Group, Customer, MergeSuggestion, ModelVersion, Occurrence, Reader):
+for _model in (
+    User,
+    Group,
+    Customer,
+    MergeSuggestion,
+    ModelVersion,
+    Occurrence,
+    Reader,
+    Segment,
+):
     admin.site.unregister(_model)
 
 
@@ -64,8 +85,14 @@ class GroupAdmin(BaseGroupAdmin, EngineAdmin):
     """What a kind of staff may do."""
 
 
-class PageAdmin(RecordAdmin):
-    """A record whose own page is drawn by the console."""
+class PageMixin:
+    """Something whose own page is drawn by the console."""
+
+    # What the admin class beside it has.
+    admin_site: AdminSite
+    opts: Any
+    get_object: Callable[..., Any]
+    has_view_permission: Callable[..., bool]
 
     page_template: str
 
@@ -100,6 +127,10 @@ class PageAdmin(RecordAdmin):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, self.page_template, context)
+
+
+class PageAdmin(PageMixin, RecordAdmin):
+    """A record whose own page is drawn by the console."""
 
 
 @admin.register(Customer)
@@ -218,4 +249,39 @@ class ReaderPage(ReaderAdmin, PageAdmin):
                 name="events_quarantinedevent_dismiss",
             ),
         ]
+        return [*own, *super().get_urls()]
+
+
+@admin.register(Segment)
+class SegmentPage(PageMixin, SegmentAdmin):
+    """The list of segments, each one's page, and the builder."""
+
+    page_template = "console/segment.html"
+    change_list_template = "console/segments.html"
+
+    def page_context(self, request: HttpRequest, record: Segment) -> dict[str, Any]:
+        """What the segment is, was, and is used for."""
+        return segment_context(request, record)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Ask for a name, and go on to the builder."""
+        return segment_begin_view(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The builder, before the pages of the records."""
+        guard = self.admin_site.admin_view
+        pages = {
+            "drafts/<int:draft_id>/": (builder.builder_view, "segments_draft"),
+            "drafts/<int:draft_id>/edit/": (builder.edit_view, "segments_draft_edit"),
+            "drafts/<int:draft_id>/step/": (builder.step_view, "segments_draft_step"),
+            "drafts/<int:draft_id>/suggest/": (builder.suggest_view, "segments_draft_suggest"),
+            "drafts/<int:draft_id>/publish/": (builder.publish_view, "segments_draft_publish"),
+            "drafts/<int:draft_id>/discard/": (builder.discard_view, "segments_draft_discard"),
+            "<int:segment_id>/edit/": (segment_edit_view, "segments_segment_edit"),
+            "<int:segment_id>/duplicate/": (segment_duplicate_view, "segments_segment_duplicate"),
+            "<int:segment_id>/archive/": (segment_archive_view, "segments_segment_archive"),
+        }
+        own = [path(route, guard(view), name=name) for route, (view, name) in pages.items()]
         return [*own, *super().get_urls()]

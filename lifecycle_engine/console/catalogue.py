@@ -7,13 +7,17 @@ lexer turns templates into Python-like text, and Python's parser finds the calls
 import ast
 import gettext
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import django
 import unfold
+from django.utils.functional import Promise
 from django.utils.translation.template import templatize
+
+from lifecycle_engine.console.segment_builder.fields import FieldSpec, condition_fields
+from lifecycle_engine.sdk.conditions import conditions
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("lifecycle_engine", "campaigns", "plugins", "templates")
@@ -35,9 +39,13 @@ class Word:
 
 
 def words_wanted() -> set[Word]:
-    """Every string that the project or the theme marks and Django doesn't bring translated."""
+    """Every string that staff read and Django doesn't bring translated.
+
+    Those that the project or the theme marks, and the titles of the conditions' fields.
+    """
     marked = {word for package in PACKAGES for word in _words_below(ROOT / package)}
     marked |= set(_words_below(Path(unfold.__file__).parent))
+    marked |= set(_words_of_conditions())
     known = gettext.translation("django", str(_django_locale()), [LANGUAGE])
     admin = gettext.translation("django", str(_admin_locale()), [LANGUAGE])
     has = known._catalog.keys() | admin._catalog.keys()  # type: ignore[attr-defined] # noqa: SLF001
@@ -54,6 +62,22 @@ def _words_below(folder: Path) -> Iterator[Word]:
         yield from _words_in(path.read_text())
     for path in sorted(folder.rglob("*.html")):
         yield from _words_in_template(path)
+
+
+def _words_of_conditions() -> Iterator[Word]:
+    for condition in conditions:
+        # Those of plugins are the plugins' to translate.
+        if conditions.owner(condition.key).startswith("lifecycle_engine."):
+            yield from _words_of_fields(condition_fields(condition.key))
+
+
+def _words_of_fields(fields: Iterable[FieldSpec]) -> Iterator[Word]:
+    for field in fields:
+        words = [words for _value, words in field.choices if not isinstance(words, Promise)]
+        kinds = [kind for kind in field.parts if kind]
+        yield from (Word(text) for text in (field.label, field.help, *words, *kinds) if text)
+        for parts in field.parts.values():
+            yield from _words_of_fields(parts)
 
 
 def _words_in(source: str) -> Iterator[Word]:

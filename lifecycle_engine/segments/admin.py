@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
+from lifecycle_engine.segments import draft_admin  # noqa: F401 - registers its pages
 from lifecycle_engine.segments.models import (
     CustomerStage,
     Membership,

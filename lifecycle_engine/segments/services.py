@@ -28,6 +28,7 @@ from lifecycle_engine.segments.selectors import (
     segments_levels,
     segments_live,
 )
+from lifecycle_engine.segments.versions import version_record
 from lifecycle_engine.warehouse.session import SessionTables, warehouse_session
 
 
@@ -97,6 +98,7 @@ def segment_save(
         segment.full_clean()
         segment.save()
         Segment.objects.filter(pk=segment.pk).update(updated_at=Now())
+        version_record(segment=segment, by=by)
         if fresh and state == SegmentState.LIVE:
             enqueue("segments.refresh", segment_id=segment.pk, cause="definition")
     segment.refresh_from_db()

@@ -10,17 +10,11 @@ from campaigns.models import Campaign, CampaignState, CampaignVersion
 from lifecycle_engine.segments.models import Segment
 from tests.factories.campaigns import NOW, campaign_make, journey, once
 from tests.factories.customers import CustomerFactory
-from tests.factories.segments import SegmentFactory, country_rule, rule
 
 
 @pytest.fixture(autouse=True)
 def _now(settings):
     settings.ENGINE_NOW = NOW
-
-
-def _segment(**changes):
-    form = {"name": "Germans", "key": "de", "rule": country_rule("DE"), "state": "live"} | changes
-    return form | {"rule": json.dumps(form["rule"])}
 
 
 def _button(page, text):
@@ -31,46 +25,6 @@ def _button(page, text):
 
 def _errors(response):
     return response.context["adminform"].form.errors
-
-
-@pytest.mark.django_db
-def test_a_segment_is_saved_through_the_service(admin_client, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks() as callbacks:
-        response = admin_client.post(reverse("admin:segments_segment_add"), _segment())
-
-    assert response.status_code == 302
-    segment = Segment.objects.get()
-    assert (segment.key, segment.rule, segment.version) == ("de", country_rule("DE"), 1)
-    assert (segment.created_by, segment.updated_by) == ("admin", "admin")
-    assert len(callbacks) == 1, "its membership is to be computed"
-
-    url = reverse("admin:segments_segment_change", args=[segment.pk])
-    admin_client.post(url, _segment(key="other", rule=country_rule("AT")))
-
-    segment.refresh_from_db()
-    assert (segment.key, segment.rule, segment.version) == ("de", country_rule("AT"), 2)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        (rule({"condition": "gone.thing"}), "rule.all[0].condition: No condition 'gone.thing'"),
-        (rule(country_rule("DE")["rule"]["all"][0] | {"x": 1}), "rule.all[0].x: unknown field"),
-        (rule({"condition": "segment.member", "segment": "de"}), "makes a cycle: de → de"),
-    ],
-)
-def test_a_wrong_rule_is_refused_at_its_field(admin_client, document, message):
-    segment = SegmentFactory(key="de")
-    url = reverse("admin:segments_segment_change", args=[segment.pk])
-
-    response = admin_client.post(url, _segment(name="Changed", rule=document))
-
-    assert response.status_code == 200
-    assert list(_errors(response)) == ["rule"]
-    assert message in _errors(response)["rule"][0]
-    segment.refresh_from_db()
-    assert (segment.name, segment.rule, segment.version) == ("De", country_rule("DE"), 1)
 
 
 def _campaign(campaign, **changes):

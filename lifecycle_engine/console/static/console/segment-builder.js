@@ -1,0 +1,80 @@
+// The segment builder's keys: undo and redo, the next thing to complete, moving a node. Everything
+// else is links, forms and htmx.
+(function () {
+  "use strict";
+
+  const builder = () => document.getElementById("builder");
+
+  // What was typed and not sent yet belongs to the step before.
+  function flush() {
+    const typed = document.activeElement;
+    if (typed && typed.matches("#builder input, #builder textarea")) {
+      typed.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  }
+
+  function press(button) {
+    if (button && button.getAttribute("aria-disabled") !== "true") button.click();
+  }
+
+  // The one after that which was reached last, and from the last one back to the first.
+  function problemNext() {
+    const open = [...document.querySelectorAll("#builder .lb-problem")].filter(
+      (slot) => slot.textContent.trim(),
+    );
+    const last = document.querySelector("#builder [data-last]");
+    last?.removeAttribute("data-last");
+    const next = open[(open.indexOf(last) + 1) % open.length];
+    if (!next) return;
+    next.setAttribute("data-last", "");
+    document.getElementById(next.dataset.for)?.focus();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (!builder()) return;
+    const key = event.key.toLowerCase();
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && (key === "z" || key === "y")) {
+      event.preventDefault();
+      flush();
+      press(document.getElementById(key === "y" || event.shiftKey ? "lb-redo" : "lb-undo"));
+    } else if (event.altKey && key === "n") {
+      event.preventDefault();
+      problemNext();
+    } else if (event.altKey && (key === "arrowup" || key === "arrowdown")) {
+      const node = event.target.closest(".lb-leaf, .lb-group");
+      const tool = node?.querySelector("#" + node.id + (key === "arrowup" ? "-up" : "-down"));
+      if (!tool) return;
+      event.preventDefault();
+      flush();
+      press(tool);
+    }
+  });
+
+  // A button that has nothing to do keeps the focus, and does nothing.
+  document.addEventListener("htmx:confirm", (event) => {
+    if (event.target.getAttribute("aria-disabled") === "true") event.preventDefault();
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-next-problem]")) problemNext();
+  });
+
+  // The answer to a page that is out of date is shown, though it is an error.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.status !== 409) return;
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+    document.querySelector("#builder .lb-columns").inert = true;
+  });
+
+  function mark() {
+    document.querySelectorAll("#builder .lb-problem").forEach((slot) => {
+      const field = document.getElementById(slot.dataset.for);
+      if (!field || !field.matches("input, select, textarea")) return;
+      if (slot.textContent.trim()) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    });
+  }
+  document.addEventListener("DOMContentLoaded", mark);
+  document.addEventListener("htmx:afterSettle", mark);
+})();
