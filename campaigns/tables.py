@@ -22,4 +22,5 @@ def tables_register() -> None:
         "enrolments",
         schema=ENROLMENTS,
         read=sql_text("campaigns", "enrolments_read").rstrip("; \n"),
+        customer="customer_id",
     )

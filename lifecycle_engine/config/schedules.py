@@ -15,7 +15,8 @@ def _every(seconds: int, task: str) -> dict[str, Any]:
 
 BEAT_SCHEDULE = {
     "columnar copy": _every(5, "warehouse.mirror"),
-    "segments of touched customers": _every(5, "segments.refresh_touched"),
+    "segments of touched customers": _every(1, "segments.refresh_touched"),
+    "segments that are due": _every(5, "segments.refresh_due"),
     "all segments": _every(3600, "segments.refresh"),
     "models": {
         "task": "scoring.refresh",

@@ -29,4 +29,5 @@ table_register(
         ]
     ),
     read=sql_text("rewards", "coupons_live"),
+    customer="customer_id",
 )

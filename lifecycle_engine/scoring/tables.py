@@ -33,7 +33,15 @@ RECOMMENDATIONS = pa.schema(
 
 def tables_register() -> None:
     """Make the newest scores readable as ``scores`` and the products as ``recommendations``."""
-    table_register("scores", schema=SCORES, read=sql_text("scoring", "scores_table"))
     table_register(
-        "recommendations", schema=RECOMMENDATIONS, read=sql_text("scoring", "recommendations_table")
+        "scores",
+        schema=SCORES,
+        read=sql_text("scoring", "scores_table"),
+        customer="customer_id",
+    )
+    table_register(
+        "recommendations",
+        schema=RECOMMENDATIONS,
+        read=sql_text("scoring", "recommendations_table"),
+        customer="customer_id",
     )

@@ -14,6 +14,7 @@ from lifecycle_engine.segments.models import (
     Membership,
     MembershipChange,
     Segment,
+    SegmentSize,
     SegmentState,
     StageTransition,
     TouchedCustomer,
@@ -123,6 +124,16 @@ class MembershipChangeAdmin(RecordAdmin):
     ordering = ["-id"]
 
 
+@admin.register(SegmentSize)
+class SegmentSizeAdmin(RecordAdmin):
+    """How large segments were day by day."""
+
+    list_display = ["segment", "day", "size", "joined", "gone"]
+    list_filter = ["segment"]
+    list_select_related = ["segment"]
+    ordering = ["-day", "segment_id"]
+
+
 @admin.register(CustomerStage)
 class CustomerStageAdmin(RecordAdmin):
     """Where each customer stands."""
@@ -149,5 +160,6 @@ class StageTransitionAdmin(RecordAdmin):
 class TouchedCustomerAdmin(RecordAdmin):
     """Customers who wait to be looked at again."""
 
-    list_display = ["customer_id", "txid"]
+    list_display = ["customer_id", "segment", "due_at"]
+    list_select_related = ["segment"]
     ordering = ["-pk"]

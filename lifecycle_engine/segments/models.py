@@ -15,22 +15,62 @@ class SegmentState(models.TextChoices):
     ARCHIVED = "archived", _("Archived")
 
 
+class SegmentKind(models.TextChoices):
+    """Where a segment's members come from."""
+
+    DYNAMIC = "dynamic", _("By rule")
+    STATIC = "static", _("By list")
+
+
+class Upkeep(models.TextChoices):
+    """How it stands with a segment's membership."""
+
+    CURRENT = "current", _("Current")
+    WAITING = "waiting", _("Waiting")
+    COMPUTING = "computing", _("Computing")
+    FAILED = "failed", _("Failed")
+
+
 class Segment(models.Model):
-    """A named audience: those for whom the rule holds."""
+    """A named audience: those for whom the rule holds, or those who were put on its list.
+
+    Attributes:
+        version: counts the rules it has had.
+        members_version: of the rule that its members were computed by; the old members stand until
+            those by the new rule are complete.
+        as_of: the moment, in business time, up to which everybody's membership is right.
+        asked_at: the newest such moment as of which anybody was asked.
+        refresh_due_at: when a whole refresh is to begin, by the database's clock; null when none is
+            wanted. It is what a refresh that was asked for, failed or was killed leaves behind.
+        computing_since: a whole refresh is under way, if whoever set it still holds its lock.
+        refresh_attempts: tries that failed since the last that worked.
+        waits_for: why a refresh that is due can't be done yet.
+    """
 
     key = models.SlugField(_("key"), max_length=80, unique=True)
     name = models.CharField(_("name"), max_length=120)
     description = models.TextField(_("description"), blank=True)
-    rule = models.JSONField(_("rule"))
+    kind = models.CharField(
+        _("kind"), max_length=8, choices=SegmentKind.choices, default=SegmentKind.DYNAMIC
+    )
+    rule = models.JSONField(_("rule"), default=dict, blank=True)
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    members_version = models.PositiveIntegerField(null=True, editable=False)
     state = models.CharField(
         _("state"), max_length=12, choices=SegmentState.choices, default=SegmentState.LIVE
     )
     size = models.PositiveIntegerField(_("size"), null=True, editable=False)
     as_of = models.DateTimeField(_("as of"), null=True, editable=False)
+    asked_at = models.DateTimeField(null=True, editable=False)
     refreshed_at = models.DateTimeField(_("refreshed"), null=True, editable=False)
     refresh_seconds = models.FloatField(_("seconds to refresh"), null=True, editable=False)
+    refresh_due_at = models.DateTimeField(_("next try"), null=True, editable=False)
+    refresh_cause = models.CharField(max_length=40, blank=True, editable=False)
+    refresh_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
+    computing_since = models.DateTimeField(_("computing since"), null=True, editable=False)
+    waits_for = models.CharField(_("waits for"), max_length=200, blank=True, editable=False)
     error = models.TextField(_("last error"), blank=True, editable=False)
+    failed_at = models.DateTimeField(_("failed"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     created_by = models.CharField(_("created by"), max_length=150, blank=True, editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
@@ -42,6 +82,15 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """How it stands with its membership."""
+        if self.computing_since is not None:
+            return Upkeep.COMPUTING
+        if self.error:
+            return Upkeep.FAILED
+        return Upkeep.WAITING if self.refresh_due_at is not None else Upkeep.CURRENT
 
 
 class Membership(models.Model):
@@ -94,22 +143,46 @@ class MembershipChange(models.Model):
         return f"{self.customer_id} {self.kind} {self.segment_id}"
 
 
+class SegmentSize(models.Model):
+    """How large a segment was at the end of a day, and how many came and went in it."""
+
+    segment = models.ForeignKey(
+        Segment, models.CASCADE, related_name="sizes", verbose_name=_("segment")
+    )
+    day = models.DateField(_("day"))
+    size = models.PositiveIntegerField(_("size"))
+    joined = models.PositiveIntegerField(_("joined"))
+    gone = models.PositiveIntegerField(_("left"))
+
+    class Meta:
+        verbose_name = _("size of a segment")
+        verbose_name_plural = _("sizes of segments")
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "day"], name="segment_size_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} {self.day}: {self.size}"
+
+
 class TouchedCustomer(models.Model):
-    """A customer about whom the log has news that the segments have not taken in yet.
+    """A customer about whom there is news that segments have not taken in yet.
 
     Attributes:
-        txid, event_id: the newest of that news, as a position in the log; 0 and null when there is
-            no need to wait for the columnar copy.
+        segment: the one that has to take it in; null for all.
+        due_at: from when on, in business time; later than now for what has not happened yet.
     """
 
     customer_id = models.BigIntegerField(_("customer"))
-    txid = models.BigIntegerField(_("transaction"), default=0)
-    event_id = models.UUIDField(_("event"), null=True)
+    segment = models.ForeignKey(
+        Segment, models.CASCADE, null=True, related_name="+", verbose_name=_("segment")
+    )
+    due_at = models.DateTimeField(_("due"))
 
     class Meta:
         verbose_name = _("touched customer")
         verbose_name_plural = _("touched customers")
-        indexes = [models.Index(fields=["txid", "event_id"], name="touched_customer_position")]
+        indexes = [models.Index(fields=["due_at", "id"], name="touched_customer_due")]
 
     def __str__(self) -> str:
         return str(self.customer_id)

@@ -7,7 +7,13 @@ import numpy as np
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from lifecycle_engine.segments.models import CustomerStage, Membership, Segment, SegmentState
+from lifecycle_engine.segments.models import (
+    CustomerStage,
+    Membership,
+    Segment,
+    SegmentKind,
+    SegmentState,
+)
 from lifecycle_engine.segments.rules import RuleError, rule_parse
 
 _CHUNK = 50_000
@@ -42,11 +48,16 @@ def segments_live() -> QuerySet[Segment]:
     return Segment.objects.filter(state=SegmentState.LIVE)
 
 
+def segments_dynamic() -> QuerySet[Segment]:
+    """Those of them whose members come from a rule."""
+    return segments_live().filter(kind=SegmentKind.DYNAMIC)
+
+
 def segment_readers(*, key: str) -> list[int]:
     """Ids of the live segments whose rule reads that segment's membership."""
     return [
         segment.pk
-        for segment in segments_live().order_by("pk")
+        for segment in segments_dynamic().order_by("pk")
         if key in segment_references(segment)
     ]
 
@@ -57,6 +68,17 @@ def segment_references(segment: Segment) -> frozenset[str]:
         return rule_parse(segment.rule).segments
     except RuleError:
         return frozenset()
+
+
+def segments_reading(segments: Sequence[Segment], segment_ids: Collection[int]) -> list[Segment]:
+    """Those of the segments with the ids, and whichever read one of these, if by way of others."""
+    chosen = {segment.key for segment in segments if segment.pk in segment_ids}
+    references = {segment.key: segment_references(segment) for segment in segments}
+    while True:
+        found = {key for key, read in references.items() if key in chosen or read & chosen}
+        if found == chosen:
+            return [segment for segment in segments if segment.key in chosen]
+        chosen = found
 
 
 def segments_levels(segments: Sequence[Segment]) -> list[list[Segment]]:

@@ -20,6 +20,11 @@ CONSENTS = pa.schema(
     }
 )
 
-table_register("memberships", read=sql_text("segments", "memberships"), schema=MEMBERSHIPS)
-table_register("stages", read=sql_text("segments", "stages"), schema=STAGES)
+table_register(
+    "memberships",
+    read=sql_text("segments", "memberships"),
+    schema=MEMBERSHIPS,
+    customer="customer_id",
+)
+table_register("stages", read=sql_text("segments", "stages"), schema=STAGES, customer="customer_id")
 table_register("consents", read=sql_text("segments", "consents"), schema=CONSENTS)

@@ -1,74 +1,189 @@
-"""From the log to membership: who has news, and re-evaluating them once the warehouse has it.
+"""From the log to membership: who has news, and asking the rules about them.
 
-A segment's rule is evaluated on the columnar copy, which a reader of its own ("warehouse") writes.
-Were the segments' reader to evaluate what it reads at once, it could run ahead of the copy, find
-nothing there and move on: the customer would never be looked at again. So there are two steps.
+The reader "segments" only collects who has news; this and its cursor commit together, so nobody is
+lost or collected for nothing. Settling asks every segment about the collected customers, by their
+own part of the log in PostgreSQL (``warehouse_session(customer_ids=…)``), and then deletes what was
+collected. A crash before the deletion repeats the evaluation, which changes nothing by then.
 
-1. The reader "segments" only collects: who is touched, and at which position of the log. This and
-   its cursor commit together, so nobody is lost or collected for nothing.
-2. Settling takes the collected rows whose position the "warehouse" reader has passed, evaluates
-   these customers and then deletes the rows. A crash before the deletion repeats the evaluation,
-   which changes nothing the second time.
+What the columnar copy has by then doesn't matter, so nobody waits for the mirror; the expressions,
+and the statements that make orders of events, are the same as in a whole refresh.
 
-The alternative, one reader that stops where the warehouse's cursor is, would tie two cursors
-together and could not take customers in that are touched by anything but the log.
+A segment that is being computed as a whole is not waited for either: the customers stay collected
+for this one segment, and it is asked about them when it is done.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
+from django.db import transaction
+from django.db.models import F
+
+from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.locks import advisory_lock
-from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.selectors import root_ids
 from lifecycle_engine.events.quarantine import reader_handler
-from lifecycle_engine.events.readers import batch_customer_ids, reader_advance
+from lifecycle_engine.events.readers import batch_bounds, reader_advance
 from lifecycle_engine.events.rows import Batch
-from lifecycle_engine.segments.models import TouchedCustomer
-from lifecycle_engine.segments.services import RefreshReport, segments_refresh_touched
-from lifecycle_engine.warehouse import mirror
+from lifecycle_engine.segments.due import refresh_failed
+from lifecycle_engine.segments.evaluation import SegmentRefreshError, members_select
+from lifecycle_engine.segments.membership import Change, membership_adjust
+from lifecycle_engine.segments.models import Segment, TouchedCustomer
+from lifecycle_engine.segments.refreshing import RefreshReport, RefreshResult, moment_later
+from lifecycle_engine.segments.selectors import (
+    segments_dynamic,
+    segments_levels,
+    segments_reading,
+)
+from lifecycle_engine.warehouse.session import SessionTables, warehouse_session
 
 READER = "segments"
-_LIMIT = 10_000
+
+#: Events collected at a time.
+_EVENTS = 10_000
+#: Customers asked about at a time: their whole history is in memory.
+_CUSTOMERS = 2_000
 
 
-def touched_collect(*, limit: int = _LIMIT) -> int:
+def touched_collect(*, at: datetime, limit: int = _EVENTS) -> int:
     """Read the log's next batch and collect the customers in it; returns how many events."""
-    return reader_advance(READER, _collect, limit).rows
+    return reader_advance(READER, lambda batch: _collect(batch, at), limit).rows
 
 
-def customers_touch(*, customer_ids: Collection[int]) -> None:
-    """Have customers re-evaluated for a reason that is not in the log, such as new scores."""
+def customers_touch(*, customer_ids: Collection[int], at: datetime) -> None:
+    """Have customers asked about for a reason that is not in the log, such as new scores."""
     TouchedCustomer.objects.bulk_create(
-        [TouchedCustomer(customer_id=customer_id) for customer_id in customer_ids],
-        batch_size=_LIMIT,
+        [TouchedCustomer(customer_id=customer_id, due_at=at) for customer_id in customer_ids],
+        batch_size=_EVENTS,
     )
 
 
-def touched_settle(*, at: datetime, limit: int = _LIMIT) -> RefreshReport | None:
-    """Re-evaluate collected customers whose news the columnar copy has.
+def touched_settle(*, at: datetime, limit: int = _CUSTOMERS) -> RefreshReport | None:
+    """Ask the segments about collected customers.
 
     Returns:
         None when there was nobody, or when another process is at it.
     """
+    if not TouchedCustomer.objects.filter(due_at__lte=at).exists():
+        return None
     with advisory_lock("segments.touched") as free:
-        params = {"limit": limit, "warehouse": mirror.READER}
-        rows = sql_rows("segments", "touched_ready", params) if free else []
-        if not rows:
+        if not free:
             return None
-        profile_ids = {customer_id for _, customer_id in rows}
-        # A profile that became part of a customer leaves its segments, the customer may join them.
-        customer_ids = sorted({*profile_ids, *root_ids(profile_ids=profile_ids).values()})
-        report = segments_refresh_touched(customer_ids=customer_ids, at=at)
-        TouchedCustomer.objects.filter(pk__in=[pk for pk, _ in rows]).delete()
+        segments = list(segments_dynamic().order_by("pk"))
+        with _held([segment.pk for segment in segments]) as held:
+            return _settle(segments, held, at, limit)
+
+
+def segments_refresh_touched(
+    *, customer_ids: Sequence[int], at: datetime, cause: str = "event"
+) -> RefreshReport:
+    """Ask every live segment about these customers only.
+
+    A segment whose members are not those of its rule, or whose last computation failed, is left to
+    its next whole refresh: a partial one would hide that others are wrong. One that is being
+    computed is left out; ``touched_settle`` sees to it that it is asked afterwards.
+    """
+    segments = list(segments_dynamic().order_by("pk"))
+    with _held([segment.pk for segment in segments]) as held:
+        return _ask(held, customer_ids, at, cause)
+
+
+def _settle(
+    segments: Sequence[Segment], held: Collection[int], at: datetime, limit: int
+) -> RefreshReport | None:
+    params = {"at": at, "segment_ids": list(held), "limit": limit}
+    rows = sql_rows("segments", "touched_due", params)
+    if not rows:
+        return None
+    profile_ids = {customer_id for _, customer_id, _ in rows}
+    # A profile that became part of a customer leaves its segments, the customer may join them.
+    customer_ids = sorted({*profile_ids, *root_ids(profile_ids=profile_ids).values()})
+    only = {segment_id for _, _, segment_id in rows}
+    if None in only:
+        asked: Collection[int] = held
+        later = [segment.pk for segment in segments if segment.pk not in held]
+    else:
+        # What is asked again may change what others read.
+        reading = {segment.pk for segment in segments_reading(segments, only)}
+        asked, later = reading & set(held), list(reading - set(held))
+    report = _ask(asked, customer_ids, at, "event")
+    with transaction.atomic():
+        if later:
+            params = {"customer_ids": customer_ids, "segment_ids": later, "at": at}
+            sql_execute("segments", "touched_later", params)
+        TouchedCustomer.objects.filter(pk__in=[pk for pk, _, _ in rows]).delete()
+    return report
+
+
+def _ask(
+    segment_ids: Collection[int], customer_ids: Sequence[int], at: datetime, cause: str
+) -> RefreshReport:
+    """Ask the segments, whose locks are held, about the customers."""
+    report = RefreshReport()
+    # Read under the locks: a definition may have changed since.
+    ready = list(
+        segments_dynamic()
+        .filter(pk__in=segment_ids, error="", as_of__isnull=False, members_version=F("version"))
+        .order_by("pk")
+    )
+    if not (customer_ids and ready):
         return report
+    newest = max((segment.asked_at for segment in ready if segment.asked_at), default=None)
+    moment = moment_later(at, newest)
+    for start in range(0, len(customer_ids), _CUSTOMERS):
+        part = customer_ids[start : start + _CUSTOMERS]
+        with warehouse_session(as_of=moment, customer_ids=part) as tables:
+            for level in segments_levels(ready):
+                _level_ask(level, part, tables, cause, report)
+                # What the next level reads of this one is in the database by now.
+                tables.forget("memberships")
+    return report
+
+
+def _level_ask(
+    level: Sequence[Segment],
+    customer_ids: Sequence[int],
+    tables: SessionTables,
+    cause: str,
+    report: RefreshReport,
+) -> None:
+    members = {}
+    for segment in level:
+        if segment.key in report.failed:
+            continue
+        try:
+            members[segment.pk] = members_select(segment, tables)
+        except SegmentRefreshError as error:
+            report.failed[segment.key] = str(error)
+            refresh_failed(segment_id=segment.pk, error=str(error), cause=cause)
+    with transaction.atomic():
+        changes = membership_adjust(
+            members=members, asked=customer_ids, at=tables.as_of, cause=cause
+        )
+        Segment.objects.filter(pk__in=list(members)).update(asked_at=tables.as_of)
+    sizes = dict(Segment.objects.filter(pk__in=list(members)).values_list("pk", "size"))
+    for pk in members:
+        change = changes.get(pk, Change())
+        report.refreshed.append(RefreshResult(pk, sizes[pk] or 0, change.joined, change.left))
+
+
+@contextmanager
+def _held(segment_ids: Sequence[int]) -> Iterator[set[int]]:
+    """Hold the locks of those of the segments that nobody else writes; yields their ids."""
+    # Not waited for, so that no two wait in a circle.
+    found = sql_rows("segments", "segments_lock", {"segment_ids": list(segment_ids)})
+    held = {segment_id for segment_id, free in found if free}
+    try:
+        yield held
+    finally:
+        sql_rows("segments", "segments_unlock", {"segment_ids": list(held)})
 
 
 @reader_handler(READER)
-def _collect(batch: Batch) -> None:
-    TouchedCustomer.objects.bulk_create(
-        [
-            TouchedCustomer(customer_id=customer_id, txid=batch.upto_txid, event_id=batch.upto_id)
-            for customer_id in batch_customer_ids(batch)
-        ],
-        batch_size=_LIMIT,
-    )
+def _handle(batch: Batch) -> None:
+    _collect(batch, business_now())
+
+
+def _collect(batch: Batch, at: datetime) -> None:
+    sql_execute("segments", "touched_collect", batch_bounds(batch) | {"at": at})

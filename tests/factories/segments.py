@@ -35,6 +35,9 @@ class SegmentFactory(factory.django.DjangoModelFactory):
     key = factory.Sequence(lambda n: f"segment-{n}")
     name = factory.LazyAttribute(lambda segment: segment.key.title())
     rule = factory.LazyFunction(lambda: country_rule("DE"))
+    #: Of the members that a test says were computed.
+    members_version = factory.LazyAttribute(lambda segment: segment.as_of and 1)
+    as_of = None
 
 
 class MembershipFactory(factory.django.DjangoModelFactory):

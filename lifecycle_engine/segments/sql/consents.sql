@@ -8,3 +8,4 @@ SELECT
     entry.expires_at
 FROM customers_consent AS entry
 INNER JOIN customers_customer AS profile ON profile.id = entry.customer_id
+WHERE true /* of customers: entry.customer_id */

@@ -1,5 +1,6 @@
--- One row: a customer whom the rule was asked about, and whether it holds.
-CREATE TEMPORARY TABLE segment_evaluated (
+-- For one transaction: whom rules were asked about, and for whom which segment's rule holds.
+CREATE TEMPORARY TABLE segment_asked (customer_id bigint NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE segment_member (
     customer_id bigint NOT NULL,
-    member boolean NOT NULL
+    segment_id bigint NOT NULL
 ) ON COMMIT DROP

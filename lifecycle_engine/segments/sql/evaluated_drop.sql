@@ -1,2 +1,2 @@
--- No row: another segment may be written in the same transaction.
-DROP TABLE segment_evaluated
+-- No row: others may be written in the same transaction.
+DROP TABLE segment_asked, segment_member

@@ -32,7 +32,7 @@ LEFT JOIN (
         ) AS attributes,
         min(created_at) AS created_at
     FROM customers_customer AS profile
-    WHERE merged_into_id IS NOT NULL
+    WHERE merged_into_id IS NOT NULL /* of customers: merged_into_id */
     GROUP BY merged_into_id
 ) AS profiles ON profiles.id = customer.id
-WHERE customer.merged_into_id IS NULL AND customer.erased_at IS NULL
+WHERE customer.merged_into_id IS NULL AND customer.erased_at IS NULL /* of customers: customer.id */

@@ -45,6 +45,7 @@ RECORDS = {
         "segmentdraft",
         "segmentdraftstep",
         "segmentversion",
+        "segmentsize",
         "stagetransition",
         "touchedcustomer",
     },

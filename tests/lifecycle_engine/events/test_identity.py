@@ -147,7 +147,7 @@ def settle(segment, *, whole=False):
     mirror_run()
     if whole:
         services.segment_refresh(segment_id=segment.pk, at=NOW, cause="schedule")
-    while touched.touched_collect():
+    while touched.touched_collect(at=NOW):
         pass
     touched.touched_settle(at=NOW)
 

@@ -1,29 +1,32 @@
-"""From the log to membership, in step with the columnar copy."""
+"""From the log to membership, whatever the columnar copy has."""
 
+from contextlib import contextmanager
 from datetime import timedelta
 
+import psycopg
 import pytest
 
+from lifecycle_engine.core.bulk import adbc_url
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.models import Reader
 from lifecycle_engine.events.services import events_ingest
-from lifecycle_engine.segments import selectors, services, touched
-from lifecycle_engine.segments.models import TouchedCustomer
-from lifecycle_engine.warehouse.mirror import mirror_run
-from tests.factories.segments import NOW, SegmentFactory, ago, rule
+from lifecycle_engine.segments import refreshing, selectors, services, touched
+from lifecycle_engine.segments.models import Segment, TouchedCustomer
+from lifecycle_engine.warehouse import mirror
+from tests.factories.segments import NOW, SegmentFactory, ago, country_rule, rule
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _VIEWED = rule({"condition": "event.count", "name": "Product Viewed", "at_least": 1})
 
 
-def _view(user, number=0):
+def _view(user, number=0, days=2.0):
     item = {
         "type": "track",
         "event": "Product Viewed",
         "userId": user,
         "messageId": f"{user}-{number}",
-        "timestamp": ago(2).isoformat(),
+        "timestamp": ago(days).isoformat(),
         "properties": {},
     }
     result = events_ingest(source="shop", items=[item], received_at=NOW)
@@ -37,51 +40,139 @@ def _computed(**columns):
     return segment
 
 
+@contextmanager
+def _computing(segment):
+    """Another session computes the segment."""
+    with psycopg.connect(adbc_url(), autocommit=True) as other:
+        name = f"segment:{segment.pk}"
+        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
+        yield
+
+
 def _member_ids(segment):
     return selectors.segment_member_ids(segment_id=segment.pk).tolist()
 
 
-def test_collected_customers_wait_for_the_columnar_copy():
+def test_an_event_is_in_membership_though_the_mirror_never_ran():
     segment = _computed(rule=_VIEWED)
     ada = _view("ada")
 
-    assert touched.touched_collect() == 1
-    assert touched.touched_settle(at=NOW) is None
-    assert (_member_ids(segment), TouchedCustomer.objects.count()) == ([], 1)
-
-    mirror_run()
+    assert touched.touched_collect(at=NOW) == 1
     report = touched.touched_settle(at=NOW)
 
+    assert not Reader.objects.filter(name=mirror.READER).exists()
     assert [result.joined for result in report.refreshed] == [1]
     assert (_member_ids(segment), TouchedCustomer.objects.count()) == ([ada], 0)
     assert touched.touched_settle(at=NOW) is None
 
 
-def test_news_that_the_copy_lacks_stays_collected():
+def test_a_whole_refresh_keeps_what_the_columnar_copy_lacks():
     segment = _computed(rule=_VIEWED)
     ada = _view("ada")
-    mirror_run()
-    touched.touched_collect()
+    mirror.mirror_run()
     bob = _view("bob")
-    touched.touched_collect()
-
+    touched.touched_collect(at=NOW)
     touched.touched_settle(at=NOW)
 
+    result = services.segment_refresh(segment_id=segment.pk, at=NOW, cause="schedule")
+
+    assert (result.size, result.joined, result.left) == (2, 0, 0)
+    assert _member_ids(segment) == [ada, bob]
+
+
+def test_a_whole_refresh_waits_for_a_copy_that_lacks_too_much(monkeypatch):
+    monkeypatch.setattr(refreshing, "NEWS_AT_MOST", 1)
+    segment = _computed(rule=_VIEWED)
+    ada = _view("ada")
+    touched.touched_collect(at=NOW)
+    touched.touched_settle(at=NOW)
+    _view("bob")
+
+    with pytest.raises(refreshing.CopyBehindError):
+        services.segment_refresh(segment_id=segment.pk, at=NOW, cause="schedule")
+
+    segment.refresh_from_db()
+    assert (segment.upkeep, segment.error) == ("waiting", "")
+    assert segment.waits_for == "the columnar copy of the log is too far behind"
     assert _member_ids(segment) == [ada]
-    assert list(TouchedCustomer.objects.values_list("customer_id", flat=True)) == [bob]
+    mirror.mirror_run()
+    services.segment_refresh(segment_id=segment.pk, at=NOW, cause="schedule")
+    segment.refresh_from_db()
+    assert (segment.upkeep, segment.waits_for, segment.size) == ("current", "", 2)
+
+
+def test_what_lies_ahead_is_taken_in_once_it_has_happened():
+    segment = _computed(rule=_VIEWED)
+    ada = _view("ada", days=-0.5)
+
+    touched.touched_collect(at=NOW)
+    touched.touched_settle(at=NOW)
+    assert (_member_ids(segment), TouchedCustomer.objects.count()) == ([], 1)
+
+    touched.touched_settle(at=NOW + timedelta(days=0.6))
+    assert (_member_ids(segment), TouchedCustomer.objects.count()) == ([ada], 0)
+
+
+def test_a_clock_that_is_behind_undoes_nothing():
+    segment = _computed(rule=_VIEWED)
+    ada = _view("ada", days=-0.01)
+    touched.touched_collect(at=NOW)
+    touched.touched_settle(at=NOW + timedelta(minutes=30))
+    assert _member_ids(segment) == [ada]
+
+    touched.customers_touch(customer_ids=[ada], at=NOW)
+    touched.touched_settle(at=NOW)
+    services.segment_refresh(segment_id=segment.pk, at=NOW, cause="schedule")
+
+    assert _member_ids(segment) == [ada]
+    segment.refresh_from_db()
+    assert segment.as_of == NOW + timedelta(minutes=30)
+
+
+def test_a_segment_that_is_being_computed_is_asked_afterwards():
+    busy, free = _computed(key="busy", rule=_VIEWED), _computed(key="free", rule=_VIEWED)
+    reader = _computed(rule=rule({"condition": "segment.member", "segment": "busy"}))
+    ada = _view("ada")
+    touched.touched_collect(at=NOW)
+
+    with _computing(busy):
+        touched.touched_settle(at=NOW)
+        assert (_member_ids(busy), _member_ids(free), _member_ids(reader)) == ([], [ada], [])
+        assert list(TouchedCustomer.objects.values_list("segment_id")) == [(busy.pk,)]
+        # There is nothing that could be done now.
+        assert touched.touched_settle(at=NOW) is None
+
+    touched.touched_settle(at=NOW)
+    assert (_member_ids(busy), _member_ids(reader)) == ([ada], [ada])
+    assert not TouchedCustomer.objects.exists()
+
+
+def test_a_new_rule_is_not_asked_before_its_members_are_complete():
+    segment = _computed(rule=_VIEWED)
+    bob = Customer.objects.create(external_id="bob", country="DE")
+    Segment.objects.filter(pk=segment.pk).update(rule=country_rule("DE"), version=2)
+    ada = _view("ada")
+    Customer.objects.filter(pk=ada).update(country="DE")
+    touched.touched_collect(at=NOW)
+
+    touched.touched_settle(at=NOW)
+    assert _member_ids(segment) == []
+
+    services.segment_refresh(segment_id=segment.pk, at=NOW, cause="definition")
+    assert _member_ids(segment) == sorted([ada, bob.pk])
 
 
 def test_a_crash_before_the_cursor_moves_collects_nobody(monkeypatch):
     _view("ada")
-    create = TouchedCustomer.objects.bulk_create
+    execute = touched.sql_execute
 
-    def crash(*arguments, **options):
-        create(*arguments, **options)
+    def crash(*arguments):
+        execute(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(TouchedCustomer.objects, "bulk_create", crash)
+    monkeypatch.setattr(touched, "sql_execute", crash)
     with pytest.raises(KeyboardInterrupt):
-        touched.touched_collect()
+        touched.touched_collect(at=NOW)
 
     assert not TouchedCustomer.objects.exists()
     assert Reader.objects.get(name="segments").read_total == 0
@@ -90,15 +181,14 @@ def test_a_crash_before_the_cursor_moves_collects_nobody(monkeypatch):
 def test_a_crash_while_settling_repeats_it(monkeypatch):
     segment = _computed(rule=_VIEWED)
     ada = _view("ada")
-    mirror_run()
-    touched.touched_collect()
-    refresh = touched.segments_refresh_touched
+    touched.touched_collect(at=NOW)
+    refresh = touched._ask
 
-    def crash(**arguments):
-        refresh(**arguments)
+    def crash(*arguments):
+        refresh(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(touched, "segments_refresh_touched", crash)
+    monkeypatch.setattr(touched, "_ask", crash)
     with pytest.raises(KeyboardInterrupt):
         touched.touched_settle(at=NOW)
     monkeypatch.undo()
@@ -110,11 +200,11 @@ def test_a_crash_while_settling_repeats_it(monkeypatch):
     assert not TouchedCustomer.objects.exists()
 
 
-def test_customers_touched_by_something_else_do_not_wait():
+def test_customers_may_be_touched_by_what_is_not_in_the_log():
     segment = _computed()
     customer = Customer.objects.create(external_id="c", country="DE")
 
-    touched.customers_touch(customer_ids=[customer.pk])
+    touched.customers_touch(customer_ids=[customer.pk], at=NOW)
     touched.touched_settle(at=NOW + timedelta(hours=1))
 
     assert _member_ids(segment) == [customer.pk]
