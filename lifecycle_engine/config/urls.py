@@ -7,6 +7,7 @@ from lifecycle_engine.config.health import healthz, readyz
 from lifecycle_engine.config.schema import SchemaView
 from lifecycle_engine.console.delivered import delivered, delivered_email
 from lifecycle_engine.console.partition_page import log_months
+from lifecycle_engine.console.stage_pages import lifecycle, stage_thresholds
 from lifecycle_engine.customers.consent_api import ConsentsView
 from lifecycle_engine.customers.privacy_api import ErasureView
 from lifecycle_engine.events.tracking import KINDS, project_settings, track
@@ -26,6 +27,8 @@ urlpatterns = [
     path("admin/delivered/", delivered, name="delivered"),
     path("admin/delivered/email/<str:key>/", delivered_email, name="delivered-email"),
     path("admin/log-months/", log_months, name="log-months"),
+    path("admin/lifecycle/", lifecycle, name="lifecycle"),
+    path("admin/lifecycle/thresholds/", stage_thresholds, name="stage-thresholds"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),  # The language switch.
     path("api/v1/", include("lifecycle_engine.segments.urls")),

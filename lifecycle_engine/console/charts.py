@@ -71,7 +71,7 @@ def bars(*, title: str, items: Sequence[Bar], columns: Sequence[str]) -> Chart:
     return Chart(
         title=title,
         description=description,
-        svg=_frame(title, description, drawn, len(items) * _ROW),
+        svg=frame(title, description, drawn, len(items) * _ROW),
         columns=columns,
         rows=[(item.label, item.shown) for item in items],
         empty=not items,
@@ -112,7 +112,7 @@ def line(
     return Chart(
         title=title,
         description=description,
-        svg=_frame(title, description, drawn, _LINE_HEIGHT),
+        svg=frame(title, description, drawn, _LINE_HEIGHT),
         columns=columns,
         rows=[(label, shown) for label, _value, shown in points],
         empty=not points,
@@ -134,7 +134,7 @@ def intervals(*, title: str, items: Sequence[Interval], columns: Sequence[str]) 
     return Chart(
         title=title,
         description=description,
-        svg=_frame(title, description, drawn, len(items) * (_ROW + 8)),
+        svg=frame(title, description, drawn, len(items) * (_ROW + 8)),
         columns=columns,
         rows=[(item.label, item.shown) for item in items],
         empty=not items,
@@ -189,7 +189,8 @@ def _axis(ticks: Sequence[str]) -> SafeString:
     )
 
 
-def _frame(title: str, description: str, inner: SafeString, height: int) -> SafeString:
+def frame(title: str, description: str, inner: SafeString, height: int) -> SafeString:
+    """What every chart stands in: as wide as its column, readable without sight."""
     # Named by its own words, not by ids: several charts may share a page.
     return format_html(
         '<svg class="le-chart" width="100%" height="{}" role="img" aria-label="{}">'

@@ -95,6 +95,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             for label, icon, model in entries
             if _may_view(request, model)
         ]
+        if title == _("Audience") and _may_view(request, "segments.customerstage"):
+            items.append(_item(_("Lifecycle"), "conversion_path", reverse_lazy("lifecycle")))
         if items and items[0]["title"] == _("Templates"):
             items.append(_item(_("Delivered"), "mark_email_read", reverse_lazy("delivered")))
         if _may_view(request, "events.reader") and title == _("Data"):

@@ -21,6 +21,7 @@ from lifecycle_engine.segments.models import (
 )
 from lifecycle_engine.segments.rules import RuleError, rule_parse
 from lifecycle_engine.segments.services import rule_references_check, segment_save
+from lifecycle_engine.segments.stage_models import StageThresholds
 
 
 class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -143,6 +144,14 @@ class CustomerStageAdmin(RecordAdmin):
     list_select_related = ["customer"]
     search_fields = ["=customer__external_id"]
     ordering = ["-customer_id"]
+
+
+@admin.register(StageThresholds)
+class StageThresholdsAdmin(RecordAdmin):
+    """What the stages went by, and since when; set on the page of the lifecycle."""
+
+    list_display = ["set_at", "set_by", "learned", *StageThresholds.VALUES]
+    ordering = ["-pk"]
 
 
 @admin.register(StageTransition)

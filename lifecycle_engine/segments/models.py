@@ -5,7 +5,10 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.segments import draft_models  # noqa: F401 - models of this app too
+from lifecycle_engine.segments import (  # models of this app too
+    draft_models,  # noqa: F401
+    stage_models,  # noqa: F401
+)
 
 
 class SegmentState(models.TextChoices):

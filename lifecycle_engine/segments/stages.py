@@ -2,8 +2,9 @@
 
 A stage follows from the number of orders and from the silence since the last one, measured against
 the customer's own rhythm: the mean gap between their orders, once there are three; until then the
-median of everybody's mean gaps. So a weekly shopper is at risk after two quiet weeks and a yearly
-one after two years (at most ``gap_days_max`` counts).
+gap that is usual in the shop. So a weekly shopper is at risk after two quiet weeks and a yearly one
+after two years (at most ``gap_days_most`` counts). The thresholds are learned from the shop's own
+orders (``stage_learning``) and staff may change them.
 
 =========== ======================================================================
 prospect    no order yet
@@ -12,7 +13,7 @@ at risk     silent for ``at_risk_gaps`` gaps or more
 won back    not silent; the last order ended a silence of ``lapsed_gaps`` gaps or more
 loyal       not silent, ``loyal_orders`` orders or more
 developing  not silent, ``developing_orders`` orders or more
-retained    not silent, ``retained_orders`` orders or more
+retained    not silent, two orders or more
 activated   not silent, one order
 =========== ======================================================================
 
@@ -35,31 +36,12 @@ from lifecycle_engine.events.rows import EngineEvent
 from lifecycle_engine.events.services import events_record
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.models import CustomerStage, Stage
+from lifecycle_engine.segments.stage_learning import thresholds_first, thresholds_in_force
+from lifecycle_engine.segments.stage_models import StageThresholds
 from lifecycle_engine.warehouse.session import warehouse_session
 
 _DAY = 86_400.0
 _BATCH = 10_000
-
-
-@dataclass(frozen=True)
-class StageThresholds:
-    """Where one stage ends and the next begins.
-
-    Attributes:
-        retained_orders, developing_orders, loyal_orders: so many orders are needed.
-        at_risk_gaps, lapsed_gaps: silence, in gaps between orders.
-        gap_days_default: the gap where nobody has three orders yet.
-        gap_days_min, gap_days_max: a gap counts as at least and at most so many days.
-    """
-
-    retained_orders: int = 2
-    developing_orders: int = 4
-    loyal_orders: int = 10
-    at_risk_gaps: float = 2.0
-    lapsed_gaps: float = 4.0
-    gap_days_default: float = 30.0
-    gap_days_min: float = 7.0
-    gap_days_max: float = 180.0
 
 
 @dataclass(frozen=True)
@@ -75,16 +57,17 @@ class StagesResult:
     events: int
 
 
-def stages_refresh(
-    *, at: datetime, thresholds: StageThresholds = StageThresholds()
-) -> StagesResult:
+def stages_refresh(*, at: datetime) -> StagesResult:
     """Compute every customer's stage as of ``at``, and record who moved.
 
     The very first computation sets where everybody stands; it records no events, so that
-    installing the engine sends nobody a message.
+    installing the engine sends nobody a message. It also learns the thresholds, if the orders
+    suffice for that; from then on they change only when staff change them, so that nobody moves
+    because others shop differently.
     """
     with advisory_lock("segments.stages", wait=True):
         with warehouse_session(as_of=at) as tables:
+            thresholds = thresholds_in_force() or thresholds_first(tables)
             stages = tables.execute(stages_expression(tables, thresholds=thresholds))
         with transaction.atomic():
             is_first = not CustomerStage.objects.exists()
@@ -96,9 +79,7 @@ def stages_refresh(
     return StagesResult(moved=len(moved), events=recorded)
 
 
-def stages_expression(
-    tables: Tables, *, thresholds: StageThresholds = StageThresholds()
-) -> ir.Table:
+def stages_expression(tables: Tables, *, thresholds: StageThresholds) -> ir.Table:
     """One row per customer: ``customer_id`` and ``stage``."""
     rhythm = _rhythm(tables, thresholds)
     customers = tables.customers.select(customer_id=tables.customers.id)
@@ -117,7 +98,7 @@ def stages_expression(
             (known.pause >= known.gap_before * at.lapsed_gaps, Stage.WON_BACK.value),
             (known.orders >= at.loyal_orders, Stage.LOYAL.value),
             (known.orders >= at.developing_orders, Stage.DEVELOPING.value),
-            (known.orders >= at.retained_orders, Stage.RETAINED.value),
+            (known.orders >= 2, Stage.RETAINED.value),
             else_=Stage.ACTIVATED.value,
         ),
     )
@@ -143,17 +124,15 @@ def _rhythm(tables: Tables, thresholds: StageThresholds) -> ir.Table:
         own=_days(by["first"], by["last"]) / (by.orders - 1).nullif(0),
         own_before=_days(by["first"], by["before"]) / (by.orders - 2).nullif(0),
     )
-    usual = by.filter(by.orders >= 3).aggregate(usual=by.own.median())
-    known = by.cross_join(usual)
-    fallback = known.usual.fill_null(thresholds.gap_days_default)
-    low, high = thresholds.gap_days_min, thresholds.gap_days_max
-    return known.select(
+    usual = thresholds.gap_days
+    low, high = thresholds.gap_days_least, thresholds.gap_days_most
+    return by.select(
         "customer_id",
         "orders",
         "last",
-        pause=_days(known["before"], known["last"]),
-        gap=(known.orders >= 3).ifelse(known.own, fallback).clip(low, high),
-        gap_before=(known.orders >= 4).ifelse(known.own_before, fallback).clip(low, high),
+        pause=_days(by["before"], by["last"]),
+        gap=(by.orders >= 3).ifelse(by.own, usual).clip(low, high),
+        gap_before=(by.orders >= 4).ifelse(by.own_before, usual).clip(low, high),
     )
 
 

@@ -158,6 +158,8 @@ def admin_paths(customer: Customer) -> list[str]:
     ]
     return [
         reverse("admin:index"),
+        reverse("lifecycle"),
+        reverse("stage-thresholds"),
         *(reverse(f"admin:{name}") for name in [*lists, *forms]),
         reverse("admin:customers_customer_change", args=[customer.pk]),
         reverse("admin:segments_segment_change", args=[Segment.objects.get().pk]),

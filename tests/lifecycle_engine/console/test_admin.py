@@ -46,6 +46,7 @@ RECORDS = {
         "segmentdraftstep",
         "segmentversion",
         "segmentsize",
+        "stagethresholds",
         "stagetransition",
         "touchedcustomer",
     },

@@ -10,6 +10,7 @@ from lifecycle_engine.events.models import Event
 from lifecycle_engine.events.services import events_ingest
 from lifecycle_engine.segments import stages
 from lifecycle_engine.segments.models import CustomerStage, StageTransition
+from lifecycle_engine.segments.stage_models import StageThresholds
 from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.factories.segments import NOW, MemoryTables, ago, customer_row, order_row
 
@@ -21,7 +22,8 @@ def _stages(engine, *histories):
         order_row(number, days) for number, history in enumerate(histories, 1) for days in history
     ]
     tables = MemoryTables(engine, customers=customers, orders=orders)
-    found = tables.execute(stages.stages_expression(tables)).to_pylist()
+    expression = stages.stages_expression(tables, thresholds=StageThresholds())
+    found = tables.execute(expression).to_pylist()
     return [row["stage"] for row in sorted(found, key=lambda row: row["customer_id"])]
 
 
@@ -53,13 +55,6 @@ def _stages(engine, *histories):
 )
 def test_a_customer_is_in_a_stage(engine, history, stage):
     assert _stages(engine, history) == [stage]
-
-
-def test_who_has_no_rhythm_yet_takes_everybodys_median(engine):
-    every_five, every_twenty = [1, 6, 11], [1, 21, 41]
-
-    # The medians' own median is 12.5 days, so 26 days of silence are more than two gaps.
-    assert _stages(engine, every_five, every_twenty, [26]) == ["retained", "retained", "at_risk"]
 
 
 def _order(user, days):
