@@ -14,8 +14,8 @@ from typing import Any
 
 import django
 
+from docs.feature_tables import features_part
 from lifecycle_engine.sdk.conditions import conditions
-from lifecycle_engine.warehouse.features import features_known
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -54,27 +54,6 @@ _TYPES = {
 def conditions_part() -> str:
     """A section for each registered condition: what it means, its fields, an example."""
     return "\n\n".join(_condition(condition) for condition in conditions)
-
-
-def features_part() -> str:
-    """A table of features for each table that they are computed from."""
-    known = features_known()
-    parts = [f"The library has {len(known)} features."]
-    for source in sorted({feature.source for feature in known}):
-        rows = [
-            (
-                f"`{feature.name}`",
-                feature.unit,
-                "all" if feature.window_days is None else f"{feature.window_days} days",
-                "0" if feature.is_zero_when_missing else "NaN",
-                " ".join(feature.description.split()),
-            )
-            for feature in known
-            if feature.source == source
-        ]
-        table = _table(("name", "unit", "window", "without rows", "meaning"), rows)
-        parts.append(f"### From `{source}`\n\n{table}")
-    return "\n\n".join(parts)
 
 
 #: The generated parts by name: the page that each stands in, and what makes it.

@@ -37,8 +37,9 @@ class Feature:
         window_days: how far it looks back; None where it looks at the whole history.
         missing: its value for a customer for whom it has none: 0 for what counts, NaN for what
             then does not exist.
-        description: what it says.
+        description: what it says, in a sentence.
         aggregate: how it is computed.
+        note: how it is meant, and where its formula is from; empty where that is plain.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Feature:
     missing: float
     description: str
     aggregate: Aggregate
+    note: str = ""
 
     @property
     def is_zero_when_missing(self) -> bool:
@@ -89,13 +91,15 @@ def feature(
     """
 
     def register(aggregate: Aggregate) -> Aggregate:
+        said, _, note = cleandoc(aggregate.__doc__ or "").partition("\n\n")
         made = Feature(
             name=name or aggregate.__name__,
             source=source,
             unit=unit,
             window_days=window_days,
             missing=missing,
-            description=description or cleandoc(aggregate.__doc__ or "").split("\n\n")[0],
+            description=description or said,
+            note=note,
             aggregate=aggregate,
         )
         if made.name in _features:
