@@ -38,6 +38,7 @@ from lifecycle_engine.console.reader_page import (
     reader_context,
     reader_retry_view,
 )
+from lifecycle_engine.console.segment_builder import preview_views as preview
 from lifecycle_engine.console.segment_builder import views as builder
 from lifecycle_engine.console.segment_builder.segment_page import (
     segment_archive_view,
@@ -279,6 +280,9 @@ class SegmentPage(PageMixin, SegmentAdmin):
             "drafts/<int:draft_id>/suggest/": (builder.suggest_view, "segments_draft_suggest"),
             "drafts/<int:draft_id>/publish/": (builder.publish_view, "segments_draft_publish"),
             "drafts/<int:draft_id>/discard/": (builder.discard_view, "segments_draft_discard"),
+            "drafts/<int:draft_id>/preview/": (preview.preview_view, "segments_draft_preview"),
+            "drafts/<int:draft_id>/counts/": (preview.counts_view, "segments_draft_counts"),
+            "drafts/<int:draft_id>/why/": (preview.why_view, "segments_draft_why"),
             "<int:segment_id>/edit/": (segment_edit_view, "segments_segment_edit"),
             "<int:segment_id>/duplicate/": (segment_duplicate_view, "segments_segment_duplicate"),
             "<int:segment_id>/archive/": (segment_archive_view, "segments_segment_archive"),

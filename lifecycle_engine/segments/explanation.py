@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.models import Segment
-from lifecycle_engine.segments.rules import Group, Leaf, Outcome, rule_explain, rule_parse
+from lifecycle_engine.segments.rules import Group, Leaf, Outcome, Rule, rule_explain, rule_parse
 from lifecycle_engine.warehouse.session import warehouse_session
 
 
@@ -22,7 +23,16 @@ def segment_explain(*, segment: Segment, customer_id: int, at: datetime) -> dict
     """
     rule = rule_parse(segment.rule)
     with warehouse_session(as_of=at) as tables:
-        outcomes = rule_explain(rule, tables, customer_id=customer_id)
+        return rule_explained(rule, tables, customer_id=customer_id)
+
+
+def rule_explained(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, Any]:
+    """The tree of ``segment_explain`` for a rule that need not be saved.
+
+    Raises:
+        RuleEvaluationError: it can't be evaluated.
+    """
+    outcomes = rule_explain(rule, tables, customer_id=customer_id)
     if rule.root is None:
         return {"group": "all", "holds": False, "children": []}
     tree = _explained(rule.root, outcomes)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lifecycle_engine.segments.explanation import rule_explained
 from lifecycle_engine.segments.preview_sessions import Kept, preview_sessions
 from lifecycle_engine.segments.rules import rule_parse, rule_select, rule_sentence
 
@@ -96,6 +97,28 @@ def audience_ids(*, document: object, at: datetime) -> Ids:
     """
     with preview_sessions.use(at) as kept:
         return _members(kept, document)
+
+
+def reference_ids(*, document: object, at: datetime) -> Ids:
+    """What ``audience_ids`` gives, kept as long as the session: for rules that many are held to."""
+    with preview_sessions.use(at) as kept:
+        key = ("reference", _key(document))
+        if key not in kept.results:
+            kept.results[key] = _members(kept, document)
+        found: Ids = kept.results[key]
+        return found
+
+
+def preview_explained(*, document: object, customer_id: int, at: datetime) -> dict[str, Any]:
+    """Which of an unsaved rule's conditions hold for a customer; see ``segment_explain``.
+
+    Raises:
+        RuleError: the rule can't be used.
+        RuleEvaluationError: it can't be evaluated.
+    """
+    rule = rule_parse(document)
+    with preview_sessions.use(at) as kept:
+        return rule_explained(rule, kept.tables, customer_id=customer_id)
 
 
 def rules_sizes(*, documents: Sequence[object], at: datetime) -> list[int]:

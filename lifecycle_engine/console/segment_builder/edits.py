@@ -1,5 +1,6 @@
 """What the builder's buttons and fields do to a draft."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from lifecycle_engine.console.segment_builder.fields import FieldSpec, condition
 from lifecycle_engine.console.segment_builder.tree_view import path_of
 from lifecycle_engine.console.segment_builder.values import leaf_new, leaf_read, parts_new
 from lifecycle_engine.sdk.conditions import conditions
-from lifecycle_engine.segments.drafts import Content
+from lifecycle_engine.segments.drafts import Content, root_of
 from lifecycle_engine.segments.drafts_check import Place
 from lifecycle_engine.segments.drafts_tree import (
     Edited,
@@ -29,6 +30,7 @@ from lifecycle_engine.segments.drafts_tree import (
     node_replace,
     node_wrap,
 )
+from lifecycle_engine.segments.rules import RuleError, rule_parse
 
 _DETAILS = {"name": 120, "key": 80, "description": 2000}
 
@@ -138,6 +140,15 @@ def _row_remove(root: Node, path: Path, post: QueryDict) -> Edited:
     return node_replace(root, path, leaf)
 
 
+def _json(_root: Node, _path: Path, post: QueryDict) -> Edited:
+    try:
+        document = json.loads(post.get("json", ""))
+        rule_parse(document)
+    except (RuleError, ValueError) as error:
+        raise TreeError(str(error)) from error
+    return Edited(root_of(document["rule"]), ())
+
+
 def _rows(leaf: Node, post: QueryDict) -> tuple[FieldSpec, Node]:
     """The field with rows that is meant, and the part of the condition that holds it."""
     wanted = post.get("field", "").split("-")
@@ -165,6 +176,7 @@ _CHANGES: Mapping[str, Callable[[Node, Path, QueryDict], Edited]] = {
     "unwrap": lambda root, path, _post: group_unwrap(root, path),
     "up": lambda root, path, _post: node_move(root, path, "up"),
     "down": lambda root, path, _post: node_move(root, path, "down"),
+    "json": _json,
     "row-add": _row_add,
     "row-remove": _row_remove,
 }

@@ -1,5 +1,6 @@
 """The builder's page, and the pieces of it that HTMX asks for."""
 
+import json
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
@@ -38,9 +39,11 @@ from lifecycle_engine.segments.drafts import (
     draft_publish,
     draft_step,
 )
-from lifecycle_engine.segments.drafts_check import Place, Problem, problems_words
+from lifecycle_engine.segments.drafts_check import Place, Problem, problems_words, rule_document
 from lifecycle_engine.segments.drafts_tree import TreeError, node_at
 from lifecycle_engine.segments.models import Segment
+from lifecycle_engine.segments.preview import rules_sizes
+from lifecycle_engine.segments.rules import RuleEvaluationError
 
 #: What the preview listens for.
 CHANGED = "segmentChanged"
@@ -165,7 +168,9 @@ def publish_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     if draft.row.segment is None and not request.user.has_perm("segments.add_segment"):
         raise PermissionDenied
     try:
-        segment = draft_publish(draft_id=draft_id, owner=owner, revision=_revision(request))
+        segment = draft_publish(
+            draft_id=draft_id, owner=owner, revision=_revision(request), size=_size(draft)
+        )
     except DraftError as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:segments_draft", args=[draft_id]))
@@ -193,6 +198,7 @@ def _builder_context(draft: Draft, *, focus: str = "") -> dict[str, Any]:
         "tree": tree_view(draft.root, problems),
         "problems": problems,
         "problems_words": problems_words(len(problems)),
+        "json": json.dumps(rule_document(draft.root), indent=2, ensure_ascii=False),
         "palette": palette(),
         "edit_url": reverse("admin:segments_draft_edit", args=[draft.row.pk]),
         "suggest_url": reverse("admin:segments_draft_suggest", args=[draft.row.pk]),
@@ -290,6 +296,16 @@ def _refused(request: HttpRequest, draft: Draft, message: str) -> HttpResponse:
 def _changed(answer: HttpResponse) -> HttpResponse:
     answer.headers["HX-Trigger-After-Settle"] = CHANGED
     return answer
+
+
+def _size(draft: Draft) -> int | None:
+    """How many the preview finds, for the history; publishing does not depend on it."""
+    if draft.problems():
+        return None
+    try:
+        return rules_sizes(documents=[rule_document(draft.root)], at=business_now())[0]
+    except RuleEvaluationError:
+        return None
 
 
 def _revision(request: HttpRequest) -> int:

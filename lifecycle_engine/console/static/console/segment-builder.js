@@ -32,6 +32,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (!builder()) return;
+    if (event.key === "Escape" && event.target.closest("#lb-why")) whyClose();
     const key = event.key.toLowerCase();
     if ((event.ctrlKey || event.metaKey) && !event.altKey && (key === "z" || key === "y")) {
       event.preventDefault();
@@ -55,8 +56,21 @@
     if (event.target.getAttribute("aria-disabled") === "true") event.preventDefault();
   });
 
+  // Who asked why somebody is in gets the focus back when the answer is closed.
+  let asked = null;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target?.id === "lb-why") asked = document.activeElement;
+  });
+
+  function whyClose() {
+    document.getElementById("lb-why").replaceChildren();
+    if (asked?.isConnected) asked.focus();
+    else document.getElementById("lb-number")?.focus();
+  }
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-next-problem]")) problemNext();
+    if (event.target.closest("[data-why-close]")) whyClose();
   });
 
   // The answer to a page that is out of date is shown, though it is an error.
