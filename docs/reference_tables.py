@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import django
+from django.apps import apps
+
+if not apps.ready:  # Run by itself: what it shows needs the models, which need the settings.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
+    django.setup()
 
 from docs.feature_tables import features_part
 from lifecycle_engine.sdk.conditions import conditions
@@ -24,6 +29,9 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "attribute": {"field": "country", "operator": "one_of", "value": ["DE", "AT"]},
     "category.bought": {"department": "PASTRY", "days": 90, "at_least": 2},
     "category.lapsed": {"department": "SEAFOOD", "days": 60},
+    "category.share": {"brand": "Acme", "days": 365, "at_least_percent": 30},
+    "coupon.has": {"state": "issued", "offer": "spring"},
+    "date.near": {"field": "attributes.birthday", "yearly": True, "from_days": 0, "to_days": 7},
     "consent.granted": {"channel": "email", "purpose": "marketing"},
     "event.absent": {"name": "Order Completed", "days": 30},
     "event.count": {
@@ -32,9 +40,27 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "at_least": 3,
         "where": [{"property": "category", "operator": "is", "value": "TEA"}],
     },
+    "event.figure": {
+        "name": "Order Completed",
+        "property": "total",
+        "measure": "average",
+        "at_least": 50,
+        "days": 365,
+    },
+    "event.first_or_last": {"name": "Order Completed", "which": "first", "days": 30},
+    "event.sequence": {
+        "name": "Product Added",
+        "days": 7,
+        "then": {"name": "Order Completed"},
+        "within_hours": 24,
+        "followed": False,
+    },
+    "identity.kind": {"kind": "email"},
+    "location.near": {"latitude": 52.52, "longitude": 13.4, "kilometres": 25},
     "order.recency": {"at_least_days": 30, "at_most_days": 90},
     "order.total": {"days": 90, "at_least": 500},
     "random.bucket": {"salt": "june", "below_percent": 50},
+    "recommendation.contains": {"department": "PASTRY", "top": 5},
     "score.percentile": {"scorer": "churn.risk", "operator": "at_least", "percentile": 90},
     "score.value": {"scorer": "churn.risk", "operator": "at_least", "value": 0.5},
     "segment.member": {"segment": "regulars"},
@@ -108,9 +134,12 @@ def _schema_fields(
         default = "required" if name in required else _default(field.get("default"))
         meaning = ": ".join(str(field[key]) for key in ("title", "description") if key in field)
         yield f"`{prefix}{name}`", _words(field, parts), default, meaning
-        inner = _resolved(field.get("items", {}), parts)
-        if "properties" in inner:
-            yield from _schema_fields(inner, parts, prefix=f"{prefix}{name}[].")
+        entry = _resolved(field.get("items", {}), parts)
+        whole = _resolved(field, parts)
+        if "properties" in entry:
+            yield from _schema_fields(entry, parts, prefix=f"{prefix}{name}[].")
+        if "properties" in whole:
+            yield from _schema_fields(whole, parts, prefix=f"{prefix}{name}.")
 
 
 def _default(value: object) -> str:
@@ -164,6 +193,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
-    django.setup()
     main()

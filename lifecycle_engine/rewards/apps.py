@@ -14,5 +14,6 @@ class RewardsConfig(AppConfig):
     verbose_name = _("Rewards")
 
     def ready(self) -> None:
-        """Show customers' coupons in their profiles, and coupons in the warehouse."""
+        """Show customers' coupons in their profiles, and coupons in the warehouse and in rules."""
+        importlib.import_module(f"{self.name}.conditions")
         importlib.import_module(f"{self.name}.registrations")

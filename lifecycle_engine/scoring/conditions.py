@@ -7,12 +7,15 @@ from typing import Annotated, Any, ClassVar
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictInt, StrictStr
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.segments.conditions.catalogue import Part
+
+Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class Operator(StrEnum):
@@ -31,17 +34,28 @@ def _known(key: str) -> str:
 class ScoreValueConfig(Config):
     """Which score is compared with what."""
 
-    scorer: Annotated[str, AfterValidator(_known)]
+    scorer: Annotated[StrictStr, AfterValidator(_known)]
     operator: Operator
-    value: float = Field(allow_inf_nan=False)
+    value: Figure
 
 
 class ScorePercentileConfig(Config):
     """Which score's place among all customers is compared with what."""
 
-    scorer: Annotated[str, AfterValidator(_known)]
+    scorer: Annotated[StrictStr, AfterValidator(_known)]
     operator: Operator
-    percentile: float = Field(ge=0, le=100)
+    percentile: Annotated[Figure, Field(ge=0, le=100)]
+
+
+class RecommendationConfig(Part):
+    """What is recommended, by which scorer, and how high up."""
+
+    scorer: Annotated[StrictStr, AfterValidator(_known)] | None = Field(
+        default=None, title="Scorer", description="Empty for any."
+    )
+    top: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(
+        default=10, title="Among the first so many"
+    )
 
 
 @conditions.register
@@ -118,6 +132,52 @@ class ScorePercentile(Condition[ScorePercentileConfig]):
         return _("is in the bottom %(share)g %% by %(score)s") % {
             "share": percentile,
             "score": score,
+        }
+
+
+@conditions.register
+class RecommendationContains(Condition[RecommendationConfig]):
+    """Something of a part of the catalogue is recommended to the customer."""
+
+    key: ClassVar[str] = "recommendation.contains"
+    label: ClassVar[Any] = gettext_lazy("Recommended")
+    Config: ClassVar[type[Config]] = RecommendationConfig
+
+    def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
+        """Look into the stored recommendations."""
+        held: ir.BooleanValue = customers.id.isin(self._items(tables).customer_id)
+        return held
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """The rank of the best such product; 1 is the first."""
+        items = self._items(tables)
+        mine = items.semi_join(customers, items.customer_id == customers.id)
+        return mine["rank"].min().as_scalar()
+
+    def expiring(
+        self,
+        tables: Tables,  # noqa: ARG002 - the base names it
+        since: datetime,  # noqa: ARG002 - likewise
+    ) -> ir.Table | None:
+        """Time alone changes nothing: recommendations are stored."""
+        return None
+
+    def _items(self, tables: Tables) -> ir.Table:
+        items = tables["recommendations"]
+        items = items.filter(items["rank"] <= self.config.top)
+        if self.config.scorer is not None:
+            items = items.filter(items.scorer_key == self.config.scorer)
+        kind, name = self.config.named
+        if kind == "sku":
+            return items.filter(items.sku == name)
+        products = tables.products
+        return items.semi_join(products.filter(products[kind] == name), "sku")
+
+    def sentence(self) -> str:
+        """Such as "is recommended something of PASTRY among the first 10"."""
+        return _("is recommended something of %(part)s among the first %(top)s") % {
+            "part": self.config.named[1],
+            "top": self.config.top,
         }
 
 

@@ -90,6 +90,21 @@ def _json_text(document: str, key: str) -> str:  # type: ignore[empty-body]
     """Stands for the function of that name that every engine's session defines."""
 
 
+@ibis.udf.scalar.builtin(name="json_values")  # type: ignore[untyped-decorator]
+def _json_values(document: str, key: str) -> list[str]:  # type: ignore[empty-body]
+    """Stands for the function of that name that every engine's session defines."""
+
+
+def json_values(document: ir.StringValue, key: str) -> ir.ArrayValue:
+    """The texts of the entries of a JSON document's list; empty or null where there is no list.
+
+    Args:
+        document: a column of JSON text, such as ``tables.customers.attributes``.
+        key: the name of a top-level member, taken literally.
+    """
+    return _json_values(document, key)
+
+
 def json_text(document: ir.StringValue, key: str) -> ir.StringValue:
     """The text of a JSON document's member, null where it is missing or null.
 

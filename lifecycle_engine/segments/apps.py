@@ -7,8 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 _REGISTERING = (
     "conditions.attributes",
+    "conditions.catalogue",
+    "conditions.dates",
     "conditions.events",
+    "conditions.figures",
+    "conditions.identity",
     "conditions.orders",
+    "conditions.sequences",
     "conditions.standing",
     "tables",
     "profiles",

@@ -7,6 +7,8 @@ from typing import Any
 import factory
 import pyarrow as pa
 
+from lifecycle_engine.rewards.registrations import COUPONS
+from lifecycle_engine.scoring.tables import RECOMMENDATIONS, SCORES
 from lifecycle_engine.segments.models import Membership, Segment
 from lifecycle_engine.segments.tables import CONSENTS, MEMBERSHIPS, STAGES
 from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
@@ -23,6 +25,9 @@ SCHEMAS = {
     "memberships": MEMBERSHIPS,
     "stages": STAGES,
     "consents": CONSENTS,
+    "coupons": COUPONS,
+    "recommendations": RECOMMENDATIONS,
+    "scores": SCORES,
 }
 
 
@@ -132,6 +137,7 @@ def line_row(customer_id: int, days: float, department: str, order: str = "") ->
         "event_id": order or f"{customer_id}-{days}",
         "customer_id": customer_id,
         "occurred_at": ago(days),
+        "sku": "s1" if department == "PASTRY" else "s2",
         "department": department,
         "category": department.title(),
     }

@@ -48,6 +48,8 @@ _SESSION = """
 SET TimeZone = 'UTC';
 CREATE TEMP MACRO json_text(document, member) AS
     json_extract_string(document, '$."' || replace(member, '"', '\\"') || '"');
+CREATE TEMP MACRO json_values(document, member) AS
+    json_extract_string(document, '$."' || replace(member, '"', '\\"') || '"[*]');
 """
 _IN_TIME = ("events", "orders", "order_lines")
 

@@ -2,26 +2,27 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-import ibis
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictStr, field_validator, model_validator
 
 from lifecycle_engine.customers.rows import ENCRYPTED_TRAITS
 from lifecycle_engine.sdk.conditions import Condition, conditions
-from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.tables import Tables, json_text
 from lifecycle_engine.segments.conditions.comparisons import (
-    Operator,
-    Text,
+    ORDERING,
+    UNARY,
+    Comparison,
     Value,
-    comparison,
-    comparison_check,
     comparison_words,
+    member_compared,
+    text_compared,
 )
+from lifecycle_engine.segments.conditions.shapes import Demands, Schema, Shape, when
+from lifecycle_engine.segments.conditions.windows import literal_moment
 
 #: Columns of the customer that hold a text.
 TEXT_FIELDS = (
@@ -38,43 +39,69 @@ TEXT_FIELDS = (
 HASHED_FIELDS = ENCRYPTED_TRAITS
 #: Columns of the customer that hold a moment.
 TIME_FIELDS = ("created_at",)
+#: How the name of an attribute is written.
+ATTRIBUTE = r"attributes\.[^\x00-\x1f\"\\]{1,100}"
 
-_ATTRIBUTE = re.compile(r"attributes\.[^\x00-\x1f\"\\]{1,100}")
+_COLUMNS = "|".join((*TEXT_FIELDS, *TIME_FIELDS))
+_EQUALITY = ("is", "is_not", "one_of", *UNARY)
+_TEXT = {"type": ["string", "null"]}
 
 
-class AttributeConfig(Config):
-    """A field of the customer and what it is compared with."""
+def _of(fields: tuple[str, ...]) -> Schema:
+    return {"properties": {"field": {"enum": list(fields)}}, "required": ["field"]}
 
-    field: Text = Field(
-        title="Field", description="A column of the customer, or attributes.<name>."
-    )
-    operator: Operator = Field(title="Operator")
-    value: Value = Field(default=None, title="Value")
+
+def _wants(operators: tuple[str, ...], value: Schema) -> Schema:
+    return {"properties": {"operator": {"enum": list(operators)}, "value": value}}
+
+
+class _Field(Shape):
+    field: Annotated[
+        StrictStr,
+        Field(max_length=111, json_schema_extra={"pattern": f"^({_COLUMNS}|{ATTRIBUTE})$"}),
+    ] = Field(title="Field", description="A column of the customer, or attributes.<name>.")
 
     @field_validator("field")
     @classmethod
     def _field_known(cls, field: str) -> str:
-        if field not in {*TEXT_FIELDS, *TIME_FIELDS} and not _ATTRIBUTE.fullmatch(field):
+        if field not in {*TEXT_FIELDS, *TIME_FIELDS} and not re.fullmatch(ATTRIBUTE, field):
             known = ", ".join([*TEXT_FIELDS, *TIME_FIELDS])
             raise ValueError(
                 f"unknown field of the customer; there is {known} and attributes.<name>"
             )
         return field
 
+
+class AttributeConfig(Comparison, _Field):
+    """A field of the customer and what it is compared with."""
+
+    demands: ClassVar[Demands] = (
+        when(
+            _of(TEXT_FIELDS),
+            _wants(
+                (*_EQUALITY, "contains", "starts_with"),
+                {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+            ),
+        ),
+        when(_of(tuple(HASHED_FIELDS)), _wants(_EQUALITY, {})),
+        when(_of(TIME_FIELDS), _wants((*ORDERING, *UNARY), _TEXT)),
+    )
+
     @model_validator(mode="after")
-    def _value_suits(self) -> "AttributeConfig":
-        comparison_check(self.operator, self.value)
+    def _field_suits(self) -> "AttributeConfig":
         if self.field in TEXT_FIELDS:
             self._text_suits()
-        if self.field in TIME_FIELDS and self.operator != "missing":
-            if self.operator not in {"at_least", "at_most"}:
-                raise ValueError(f"{self.field} takes at_least, at_most and missing")
+        if self.field in TIME_FIELDS and self.operator not in UNARY:
+            if self.operator not in ORDERING:
+                raise ValueError(f"{self.field} takes at_least, at_most, present and missing")
             _moment(self.value)
         return self
 
     def _text_suits(self) -> None:
-        if self.operator in {"at_least", "at_most"}:
+        if self.operator in {*ORDERING, "includes"}:
             raise ValueError(f"{self.field} holds a text: {self.operator} has no meaning")
+        if self.field in HASHED_FIELDS and self.operator not in _EQUALITY:
+            raise ValueError(f"{self.field} is encrypted: {self.operator} can't look into it")
         values = self.value if isinstance(self.value, list) else [self.value]
         if not all(value is None or isinstance(value, str) for value in values):
             raise ValueError(f"{self.field} holds a text and is compared with {self.value!r}")
@@ -98,11 +125,12 @@ class Attribute(Condition[AttributeConfig]):
         if config.field in TIME_FIELDS:
             return self._moment_compared(customers[config.field])
         if config.field in HASHED_FIELDS:
-            return comparison(customers[f"{config.field}_hash"], config.operator, self._hashed())
+            hashes = customers[f"{config.field}_hash"]
+            return text_compared(hashes, config.operator, self._hashed())
         if config.field in TEXT_FIELDS:
-            return comparison(customers[config.field], config.operator, config.value)
+            return text_compared(customers[config.field], config.operator, config.value)
         name = config.field.removeprefix("attributes.")
-        return comparison(json_text(customers.attributes, name), config.operator, config.value)
+        return member_compared(customers.attributes, name, config.operator, config.value)
 
     def _hashed(self) -> Value:
         """The value as the hash or hashes that the column holds."""
@@ -112,9 +140,9 @@ class Attribute(Condition[AttributeConfig]):
         return None if value is None else hashed(str(value))
 
     def _moment_compared(self, column: ir.TimestampColumn) -> ir.BooleanValue:
-        if self.config.operator == "missing":
-            return column.isnull()
-        moment = ibis.literal(_moment(self.config.value), type="timestamp('UTC', 6)")
+        if self.config.operator in UNARY:
+            return column.isnull() if self.config.operator == "missing" else column.notnull()
+        moment = literal_moment(_moment(self.config.value))
         return column >= moment if self.config.operator == "at_least" else column <= moment
 
     def observed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,9 +149,24 @@ def _condition(node: Mapping[str, Any], path: str) -> Condition[Any]:
     try:
         return condition(condition.Config.model_validate(config))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = path + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
-        raise RuleError(where, first["input"], _reason(first["type"], first["msg"])) from error
+        problems = [(_place(one["loc"], config, one["type"]), one) for one in error.errors()]
+        where, first = problems[0]
+        # A value of several kinds was refused as each of them.
+        reasons = [_reason(one["type"], one["msg"]) for place, one in problems if place == where]
+        raise RuleError(
+            path + where, first["input"], "; or ".join(dict.fromkeys(reasons))
+        ) from error
+
+
+def _place(loc: Sequence[int | str], config: object, kind: str) -> str:
+    """Where in the condition; without the names of the kinds that pydantic tried a value as."""
+    words = ""
+    for part in loc:
+        if isinstance(part, int) and isinstance(config, list):
+            words, config = f"{words}[{part}]", config[part]
+        elif isinstance(config, Mapping) and (part in config or kind == "missing"):
+            words, config = f"{words}.{part}", config.get(part)
+    return words
 
 
 def _reason(kind: str, message: str) -> str:

@@ -10,9 +10,10 @@ import pyarrow as pa
 class Engine(Protocol):
     """Computes Ibis expressions over the columnar copy and over tables handed to it.
 
-    Its session runs in UTC and has a function ``json_text(document, key)``: the text of a JSON
-    document's top-level member, the key taken literally, null where it is missing or null; and a
-    function ``epoch(moment)``: seconds since 1970, with their fractions.
+    Its session runs in UTC and has functions ``json_text(document, key)``: the text of a JSON
+    document's top-level member, the key taken literally, null where it is missing or null;
+    ``json_values(document, key)``: the texts of the entries where the member is a list; and
+    ``epoch(moment)``: seconds since 1970, with their fractions.
     """
 
     def log_table(

@@ -2,50 +2,73 @@
 
 from datetime import timedelta
 
+import ibis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.segments.rules import rule_expiring, rule_parse, rule_select
-from tests.factories.segments import NOW, MemoryTables, ago, customer_row, event_row, rule
-from tests.lifecycle_engine.segments.rules.test_compiler import KINDS, LARGE, NODES, WORLDS
+from tests.factories.segments import MemoryTables, ago, customer_row, event_row, rule
+from tests.lifecycle_engine.segments.rules.trying import (
+    EXAMPLES,
+    LARGE,
+    leaves_somewhere,
+    members_by_leaf,
+    rules_somewhere,
+    tables_in,
+)
+from tests.lifecycle_engine.segments.rules.worlds import MOMENTS
 
-# Edges of the windows in the random data lie on both sides of these, and on them.
-_PASSED = st.sampled_from([0.000001, 0.00001, 0.9, 1, 1.5, 29, 31, 400]).map(
-    lambda days: timedelta(days=days)
+# The random data has rows on both sides of windows that end at both moments.
+_PASSED = st.sampled_from(
+    [
+        *(timedelta(days=days) for days in (0.9, 1, 1.5, 29, 31, 365, 400)),
+        timedelta(microseconds=1),
+        timedelta(hours=2),
+    ]
 )
 
 
-def _members(document, tables):
-    return set(rule_select(rule_parse(document), tables)["customer_id"].to_pylist())
+def _ids(table):
+    return set(table["customer_id"].to_pylist())
 
 
-@settings(LARGE, max_examples=10)
-@given(world=WORLDS, leaves=st.tuples(*KINDS), passed=_PASSED)
-def test_who_changes_because_time_passes_is_found(engine, world, leaves, passed):
-    later = MemoryTables(engine, **world)
-    earlier = later.at(NOW - passed)
+@settings(LARGE, max_examples=EXAMPLES // 5)
+@given(drawn=leaves_somewhere(), passed=_PASSED)
+def test_who_changes_because_time_passes_is_found(engine, drawn, passed):
+    seed, leaves = drawn
+    later, since = tables_in(engine, seed), MOMENTS[seed % len(MOMENTS)] - passed
+    before, after = (members_by_leaf(leaves, at) for at in (later.at(since), later))
 
-    for leaf in leaves:
-        document = rule(leaf)
-        changed = _members(document, earlier) ^ _members(document, later)
+    found = _found_by_leaf(leaves, later, since)
 
-        found = rule_expiring(rule_parse(document), later, since=NOW - passed)
-
-        assert (leaf, changed - set(found["customer_id"].to_pylist())) == (leaf, set())
+    for leaf, then, now, ids in zip(leaves, before, after, found, strict=True):
+        assert (seed, leaf, (set(then) ^ set(now)) - ids) == (seed, leaf, set())
 
 
-@settings(LARGE, max_examples=8)
-@given(world=WORLDS, node=NODES, passed=_PASSED)
-def test_groups_find_them_too(engine, world, node, passed):
-    document = {"version": 1, "rule": node}
-    later = MemoryTables(engine, **world)
-    changed = _members(document, later.at(NOW - passed)) ^ _members(document, later)
+def _found_by_leaf(leaves, tables, since):
+    parsed = rule_parse(rule(*leaves))
+    asked = [leaf.condition.expiring(tables, since) for leaf in parsed.leaves]
+    marked = [
+        table.select("customer_id", leaf=ibis.literal(i, type="int64"))
+        for i, table in enumerate(asked)
+        if table is not None
+    ]
+    rows = tables.execute(ibis.union(*marked)).to_pylist()
+    return [{row["customer_id"] for row in rows if row["leaf"] == i} for i in range(len(leaves))]
 
-    found = rule_expiring(rule_parse(document), later, since=NOW - passed)
 
-    assert changed <= set(found["customer_id"].to_pylist())
+@settings(LARGE, max_examples=EXAMPLES // 20)
+@given(drawn=rules_somewhere(), passed=_PASSED)
+def test_groups_find_them_too(engine, drawn, passed):
+    seed, roots = drawn
+    later, since = tables_in(engine, seed), MOMENTS[seed % len(MOMENTS)] - passed
+    for root in roots:
+        parsed = rule_parse({"version": 1, "rule": root})
+        changed = _ids(rule_select(parsed, later.at(since))) ^ _ids(rule_select(parsed, later))
+
+        assert changed <= _ids(rule_expiring(parsed, later, since=since))
 
 
 _ABSENT = {"condition": "event.absent", "name": "Product Viewed", "days": 30}

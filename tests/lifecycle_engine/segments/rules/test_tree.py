@@ -119,3 +119,13 @@ def test_a_plugins_condition_is_known_only_while_it_is_registered():
 
     with pytest.raises(RuleError, match="is its plugin missing or switched off"):
         rule_parse(document)
+
+
+def test_a_value_of_several_kinds_is_refused_once_and_where_it_stands():
+    with pytest.raises(RuleError) as refused:
+        rule_parse(rule({"condition": "order.total", "at_least": "much"}))
+
+    assert refused.value.path == "rule.all[0].at_least"
+    assert refused.value.reason == (
+        "Input should be a valid integer; or Input should be a valid number"
+    )

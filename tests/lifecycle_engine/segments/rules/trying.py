@@ -1,0 +1,66 @@
+"""What the tests of random rules share: how many to try, where, and asking an engine.
+
+``RULES_EXAMPLES`` (100 unless said otherwise) says how many random rules are tried.
+"""
+
+import os
+from functools import cache
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from lifecycle_engine.segments.rules import rule_parse
+from tests.factories.segments import MemoryTables, rule
+from tests.lifecycle_engine.segments.rules.leaves import kinds, nodes
+from tests.lifecycle_engine.segments.rules.worlds import MOMENTS, world
+
+EXAMPLES = max(20, int(os.environ.get("RULES_EXAMPLES", "100")))
+LARGE = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    # A failing example of this size takes minutes to shrink, and is readable as it is.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+#: Worlds are made once for each engine; the more examples, the more of them.
+SEEDS = st.integers(0, max(len(MOMENTS) * 3, EXAMPLES // 10) - 1)
+
+world_of = cache(world)
+
+
+@cache
+def tables_in(engine, seed):
+    """The tables of the seed's world in an engine, made once."""
+    rows = dict(world_of(seed))
+    at = rows.pop("at")
+    return MemoryTables(engine, **rows).at(at)
+
+
+def members_by_leaf(leaves, tables):
+    """The ids for whom each condition holds; all in one query."""
+    parsed = rule_parse(rule(*leaves))
+    customers = tables.customers
+    columns = {
+        f"leaf_{i}": leaf.condition.expression(tables, customers).fill_null(False)
+        for i, leaf in enumerate(parsed.leaves)
+    }
+    found = tables.execute(customers.select("id", **columns)).to_pylist()
+    return [
+        sorted(row["id"] for row in found if row[f"leaf_{i}"]) for i in range(len(parsed.leaves))
+    ]
+
+
+def leaves_somewhere():
+    """A seed, and a condition of every kind."""
+    return SEEDS.flatmap(
+        lambda seed: st.tuples(st.just(seed), st.tuples(*kinds(MOMENTS[seed % len(MOMENTS)])))
+    )
+
+
+def rules_somewhere():
+    """A seed, and some rules."""
+    return SEEDS.flatmap(
+        lambda seed: st.tuples(
+            st.just(seed),
+            st.lists(nodes(MOMENTS[seed % len(MOMENTS)]), min_size=1, max_size=4),
+        )
+    )

@@ -1,0 +1,191 @@
+"""Random data for rules: small, and full of values on both sides of every edge."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tests.factories.segments import customer_row
+
+#: The moments that rules are evaluated at: also around leap days, and far from midnight.
+MOMENTS = (
+    datetime(2017, 12, 1, tzinfo=UTC),
+    datetime(2018, 2, 28, 23, 30, tzinfo=UTC),
+    datetime(2016, 2, 29, tzinfo=UTC),
+    datetime(2017, 3, 26, 12, tzinfo=UTC),
+)
+ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Auckland")
+CUSTOMERS = range(1, 41)
+#: What attributes and properties may hold; texts that read as numbers in some engine, too.
+TEXTS = (
+    *(
+        "a",
+        "b",
+        "ab",
+        "A",
+        "",
+        "5",
+        "5.5",
+        " 5",
+        "1_000",
+        "inf",
+        ".5",
+        "1e1",
+        "-3",
+        "1e400",
+        "true",
+    ),
+    *("ä", "日本", "%", "a_b", "O'x", '"q"', "\\", "null", "😀", "true", "[x"),
+)
+SCALARS = (*TEXTS, 5, -3, 5.5, 0.1, 7, True, False)
+VALUES = (*SCALARS, None, None, ["a", "b"], ["5", 5, None], [], [","], {"k": 1})
+EVENTS = ("Product Viewed", "Order Completed")
+PARTS = {
+    "department": ("DELI", "PASTRY"),
+    "category": ("Cake", "Bread"),
+    "brand": ("Acme", "Own"),
+    "sku": ("s1", "s2", "s3"),
+}
+_TICK = timedelta(microseconds=1)
+_DAYS = (0, 1, 2, 7, 30)
+
+
+def world(seed):
+    """Rows by table, and ``at``.
+
+    Drawn with a seed: to draw hundreds of rows one by one through hypothesis takes seconds.
+    """
+    rng = random.Random(seed)
+    at = MOMENTS[seed % len(MOMENTS)]
+    return {"at": at, "customers": _customers(rng, at), **_happened(rng, at), **_standing(rng, at)}
+
+
+def moments(at):
+    """Edges of windows by age and by calendar, and what is a tick beside them."""
+    edges = [at - timedelta(days=days) for days in _DAYS]
+    for zone in ("UTC", *ZONES):
+        day = (at - timedelta(days=1)).astimezone(ZoneInfo(zone))
+        edges.append(day.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC))
+    beside = [edge + step for edge in edges for step in (-_TICK, timedelta(0), _TICK)]
+    return [*beside, at + timedelta(days=1), at - timedelta(days=12), at - timedelta(days=400)]
+
+
+def _rows(rng, most, **columns):
+    named = {"customer_id": [*CUSTOMERS, 999], **columns}
+    return [
+        {name: rng.choice(values) for name, values in named.items()}
+        for _row in range(rng.randint(most // 2, most))
+    ]
+
+
+def _members(rng):
+    return {name: rng.choice(VALUES) for name in "ab" if rng.random() < 0.85}
+
+
+def _customers(rng, at):
+    dates = [None, "", "x", "2017-13-01", "1990-12-1", "1988-02-29", "1987-02-28", "1987-03-01"]
+    for days in (-366, -365, -31, -30, -8, -7, -1, 0, 1, 7, 8, 30, 365):
+        near = (at + timedelta(days=days)).date()
+        dates += [near.isoformat(), f"{near.isoformat()}T10:00:00Z"]
+        dates += [f"{near.year - 20}{near.isoformat()[4:]}", f"{near.isoformat()}x"]
+    seen = [
+        *moments(at),
+        *(moment - timedelta(days=days) for moment in moments(at) for days in (365, 366, 730)),
+    ]
+    degrees = [None, 0, 52.5, "52.5", -52.5, 13.4, 90.0, 91, 179.9, -179.9, "x"]
+
+    def one(customer_id):
+        said = _members(rng) | {
+            "born": rng.choice(dates),
+            "latitude": rng.choice(degrees),
+            "longitude": rng.choice(degrees),
+        }
+        return customer_row(
+            customer_id,
+            external_id=rng.choice([f"c{customer_id}", "", None]),
+            email_hash=rng.choice(["h", "", None]),
+            phone_hash=rng.choice(["h", "", None]),
+            country=rng.choice(["DE", "FR", "DEU", "", None]),
+            created_at=rng.choice(seen),
+            attributes=said,
+        )
+
+    return [one(customer_id) for customer_id in CUSTOMERS]
+
+
+def _happened(rng, at):
+    times = moments(at)
+    return {
+        "events": [
+            event | {"properties": json.dumps(_members(rng), ensure_ascii=rng.random() < 0.5)}
+            for event in _rows(rng, 320, name=EVENTS, occurred_at=times)
+        ],
+        "orders": _rows(rng, 90, occurred_at=times, value=[0.1, 0.2, 0.3, 10.0, -5.0, None]),
+        "order_lines": _rows(
+            rng,
+            200,
+            event_id=list("xyz"),
+            occurred_at=times,
+            sku=[*PARTS["sku"], "gone"],
+            department=[*PARTS["department"], None],
+            category=[*PARTS["category"], None],
+        ),
+        "products": [
+            {
+                "sku": sku,
+                **{kind: rng.choice([*PARTS[kind], None]) for kind in PARTS if kind != "sku"},
+            }
+            for sku in PARTS["sku"]
+        ],
+    }
+
+
+def _standing(rng, at):
+    times = [*moments(at), at + timedelta(days=9)]
+    by_rank = {(r["customer_id"], r["rank"]): r for r in _recommended(rng)}
+    return {
+        "memberships": _rows(rng, 40, segment=["vips", "others"]),
+        "stages": _rows(rng, 40, stage=["loyal", "lapsed"]),
+        "consents": _ledger(
+            _rows(
+                rng,
+                200,
+                channel=["email", ""],
+                purpose=["marketing", "profiling"],
+                granted=[True, True, False],
+                recorded_at=times,
+                expires_at=[None, None, None, *times],
+            )
+        ),
+        "scores": _rows(
+            rng,
+            60,
+            scorer_key=["churn.risk", "value.spend_30d"],
+            value=[0.0, 0.5, 0.50001, 1.0, None],
+            percentile=[0.0, 50.0, 90.0, 100.0, None],
+        ),
+        "recommendations": list(by_rank.values()),
+        "coupons": _rows(
+            rng,
+            80,
+            offer=["spring", "autumn"],
+            state=["issued", "redeemed", "expired"],
+            expires_at=times,
+        ),
+    }
+
+
+def _recommended(rng):
+    return _rows(
+        rng,
+        60,
+        scorer_key=["recommender.next_products"],
+        rank=[1, 2, 3, 10, 11],
+        sku=[*PARTS["sku"], "gone"],
+    )
+
+
+def _ledger(entries):
+    """The ledger has one yes and one no at a time."""
+    names = ("customer_id", "channel", "purpose", "recorded_at", "granted")
+    return list({tuple(entry[name] for name in names): entry for entry in entries}.values())
