@@ -7,6 +7,7 @@
 
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import numpy.typing as npt
 
 from lifecycle_engine.config.demo import NOW
 from lifecycle_engine.config.embedded import services
-from lifecycle_engine.warehouse.features import Feature, features_frame, features_known
 
 FIGURES = Path(__file__).parent / "reference" / "feature_figures.json"
 
@@ -26,15 +26,19 @@ BARS = 12
 Numbers = npt.NDArray[np.float64]
 
 
-def figures_of(feature: Feature, values: Numbers) -> dict[str, Any]:
+def figures_of(values: Numbers, *, zero_is_nothing: bool) -> dict[str, Any]:
     """A feature's distribution over customers.
+
+    Args:
+        values: one for each customer.
+        zero_is_nothing: whether 0 stands for having nothing to compute it from, and not NaN.
 
     Returns:
         ``without``: the share of customers for whom it is NaN or, for counts and sums, 0;
         ``quartiles`` of the others; ``bars``: how many of the others are in each of twelve equal
         stretches from the 1st to the 99th percentile, who is beyond being in the outer ones.
     """
-    nothing = values == 0.0 if feature.is_zero_when_missing else np.isnan(values)
+    nothing = values == 0.0 if zero_is_nothing else np.isnan(values)
     rest = values[~nothing]
     found: dict[str, Any] = {"without": round(float(nothing.mean()), 4)}
     if not rest.size:
@@ -51,10 +55,18 @@ def figures_of(feature: Feature, values: Numbers) -> dict[str, Any]:
 
 def main() -> None:
     """Compute all features of the demo's customers, and write down how they are distributed."""
-    known = features_known()
-    frame = features_frame(names=[feature.name for feature in known], as_of=NOW)
+    services.prepare(["demo"])
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
+    django.setup()
+    # Only now: it has models, which want Django ready, and Django wants the demo's database.
+    library = import_module("lifecycle_engine.warehouse.features")
+    known = library.features_known()
+    frame = library.features_frame(names=[feature.name for feature in known], as_of=NOW)
     figures = {
-        feature.name: figures_of(feature, frame[feature.name].to_numpy()) for feature in known
+        feature.name: figures_of(
+            frame[feature.name].to_numpy(), zero_is_nothing=feature.is_zero_when_missing
+        )
+        for feature in known
     }
     # One feature a line, so that a change is easy to read.
     lines = ",\n".join(
@@ -65,7 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    services.prepare(["demo"])
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
-    django.setup()
     main()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import docs.ready  # noqa: F401 - first, since what comes next has models.
 from docs.feature_figures import FIGURES
 from lifecycle_engine.warehouse.features import Feature, features_known
 

@@ -5,20 +5,13 @@ test compares the parts with what this module makes, so they can't grow stale.
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-import django
-from django.apps import apps
-
-if not apps.ready:  # Run by itself: what it shows needs the models, which need the settings.
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
-    django.setup()
-
+import docs.ready  # noqa: F401 - first, since what comes next has models.
 from docs.feature_tables import features_part
 from lifecycle_engine.sdk.conditions import conditions
 

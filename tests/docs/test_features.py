@@ -7,7 +7,7 @@ import pytest
 
 from docs.feature_figures import BARS, FIGURES, figures_of
 from docs.feature_tables import HEAD, features_part
-from lifecycle_engine.warehouse.features import Feature, features_known
+from lifecycle_engine.warehouse.features import features_known
 
 MEASURED = json.loads(FIGURES.read_text())["features"]
 
@@ -37,17 +37,15 @@ def test_every_row_of_the_catalogue_has_all_its_cells():
 
 
 @pytest.mark.parametrize(
-    ("missing", "values", "figures"),
+    ("zero_is_nothing", "values", "figures"),
     [
-        (0.0, [0, 0, 1, 2, 3], {"without": 0.4, "quartiles": [1.5, 2.0, 2.5]}),
-        (float("nan"), [float("nan"), 0, 4, 8], {"without": 0.25, "quartiles": [2.0, 4.0, 6.0]}),
-        (0.0, [0, 0], {"without": 1.0}),
+        (True, [0, 0, 1, 2, 3], {"without": 0.4, "quartiles": [1.5, 2.0, 2.5]}),
+        (False, [float("nan"), 0, 4, 8], {"without": 0.25, "quartiles": [2.0, 4.0, 6.0]}),
+        (True, [0, 0], {"without": 1.0}),
     ],
 )
-def test_figures_of_a_few_customers(missing, values, figures):
-    feature = Feature("f", "orders", "orders", None, missing, "One.", len)
-
-    found = figures_of(feature, np.array(values, float))
+def test_figures_of_a_few_customers(zero_is_nothing, values, figures):
+    found = figures_of(np.array(values, float), zero_is_nothing=zero_is_nothing)
 
     bars = found.pop("bars", [])
     assert found == figures

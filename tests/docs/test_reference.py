@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from django.core.management import get_commands
@@ -25,6 +27,16 @@ def test_a_generated_part_is_up_to_date(name):
     page = (REFERENCE / file).read_text()
 
     assert page == part_replaced(page, name, make()), "run: python -m docs.reference_tables"
+
+
+@pytest.mark.parametrize("module", ["docs.reference_tables", "docs.feature_figures"])
+def test_what_writes_the_parts_loads_in_a_process_of_its_own(module):
+    statement = f"import {module}"
+    done = subprocess.run(
+        [sys.executable, "-c", statement], cwd=REFERENCE.parents[1], check=False, timeout=60
+    )
+
+    assert done.returncode == 0
 
 
 def test_every_condition_has_an_example():

@@ -105,10 +105,12 @@ def _joined(
     known: ir.Table, wanted: Sequence[Feature], tables: Tables, moments: Sequence[datetime]
 ) -> ir.Table:
     frame = known
-    for source in sorted({feature.source for feature in wanted}):
+    for number, source in enumerate(sorted({feature.source for feature in wanted})):
         together = [feature for feature in wanted if feature.source == source]
-        numbers = _aggregated(together, tables, moments)
-        frame = frame.left_join(numbers, list(_KEY)).drop(*(f"{name}_right" for name in _KEY))
+        # Under names of their own: so all joins make one statement, not each one around another.
+        keys = {f"{key}_{number}": key for key in _KEY}
+        numbers = _aggregated(together, tables, moments).rename(keys)
+        frame = frame.left_join(numbers, [(key, renamed) for renamed, key in keys.items()])
     return frame.select(
         *_KEY,
         **{feature.name: frame[feature.name].coalesce(feature.missing) for feature in wanted},
