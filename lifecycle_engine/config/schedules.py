@@ -17,6 +17,7 @@ BEAT_SCHEDULE = {
     "columnar copy": _every(5, "warehouse.mirror"),
     "segments of touched customers": _every(1, "segments.refresh_touched"),
     "segments that are due": _every(5, "segments.refresh_due"),
+    "segments as time passes": _every(60, "segments.pass_time"),
     "all segments": _every(3600, "segments.refresh"),
     "models": {
         "task": "scoring.refresh",

@@ -18,6 +18,7 @@ from lifecycle_engine.segments.models import (
     SegmentState,
     StageTransition,
     TouchedCustomer,
+    Upkeep,
 )
 from lifecycle_engine.segments.rules import RuleError, rule_parse
 from lifecycle_engine.segments.services import rule_references_check, segment_save
@@ -48,8 +49,17 @@ class SegmentAdmin(EngineAdmin):
     """Audiences by rule."""
 
     form = SegmentForm
-    list_display = ["name", "key", "size", "state_shown", "as_of", "refresh_seconds", "version"]
-    list_filter = ["state"]
+    list_display = [
+        "name",
+        "key",
+        "size",
+        "upkeep_shown",
+        "as_of",
+        "refresh_seconds",
+        "state_shown",
+        "version",
+    ]
+    list_filter = ["state", "kind"]
     search_fields = ["name", "key"]
     readonly_fields = ["version", "size", "as_of", "refreshed_at", "refresh_seconds", "error"]
     fieldsets = [
@@ -75,6 +85,19 @@ class SegmentAdmin(EngineAdmin):
     def state_shown(self, segment: Segment) -> tuple[str, str]:
         """The state as a coloured label."""
         return segment.state, str(segment.get_state_display())
+
+    @labelled(
+        description=_("membership"),
+        colours={
+            Upkeep.CURRENT: "success",
+            Upkeep.COMPUTING: "info",
+            Upkeep.WAITING: "info",
+            Upkeep.FAILED: "danger",
+        },
+    )
+    def upkeep_shown(self, segment: Segment) -> tuple[str, str]:
+        """How it stands with the membership, as a coloured label."""
+        return segment.upkeep, str(segment.upkeep.label)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
         """A key is what rules and programs know the segment by: it stays."""
@@ -169,6 +192,6 @@ class StageTransitionAdmin(RecordAdmin):
 class TouchedCustomerAdmin(RecordAdmin):
     """Customers who wait to be looked at again."""
 
-    list_display = ["customer_id", "segment", "due_at"]
+    list_display = ["customer_id", "segment", "due_at", "asked_at"]
     list_select_related = ["segment"]
     ordering = ["-pk"]

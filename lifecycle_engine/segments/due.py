@@ -46,6 +46,13 @@ def refresh_wait(*, segment_id: int, reason: str, cause: str) -> None:
     )
 
 
+def refresh_later(*, segment_id: int, wait: timedelta, cause: str) -> None:
+    """Have a segment refreshed as a whole after a while."""
+    Segment.objects.filter(pk=segment_id, refresh_due_at=None).update(
+        refresh_cause=cause, refresh_due_at=Now() + wait
+    )
+
+
 def refresh_failed(*, segment_id: int, error: str, cause: str) -> None:
     """Write down why a segment could not be computed, and when it is tried again."""
     with transaction.atomic():

@@ -174,6 +174,8 @@ class TouchedCustomer(models.Model):
     Attributes:
         segment: the one that has to take it in; null for all.
         due_at: from when on, in business time; later than now for what has not happened yet.
+        asked_at: as of when segments have taken it in; null while they haven't. They look at the
+            customer once more when time passes, see ``passing``.
     """
 
     customer_id = models.BigIntegerField(_("customer"))
@@ -181,11 +183,23 @@ class TouchedCustomer(models.Model):
         Segment, models.CASCADE, null=True, related_name="+", verbose_name=_("segment")
     )
     due_at = models.DateTimeField(_("due"))
+    asked_at = models.DateTimeField(_("asked as of"), null=True)
 
     class Meta:
         verbose_name = _("touched customer")
         verbose_name_plural = _("touched customers")
-        indexes = [models.Index(fields=["due_at", "id"], name="touched_customer_due")]
+        indexes = [
+            models.Index(
+                fields=["due_at", "id"],
+                name="touched_customer_due",
+                condition=models.Q(asked_at=None),
+            ),
+            models.Index(
+                fields=["asked_at"],
+                name="touched_customer_asked",
+                condition=~models.Q(asked_at=None),
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.customer_id)

@@ -161,13 +161,11 @@ def _complete(
 
 def _members(segment: Segment, at: datetime) -> pa.Array:
     """For whom the rule holds; those with news that the copy lacks by their own part of the log."""
-    place = _copy_place()
-    _news(place)
+    place = copy_place()
+    copy_news(place)
     with warehouse_session(as_of=at) as tables:
         members = members_select(segment, tables)
-    if _copy_place() < place:
-        raise CopyBehindError("the columnar copy of the log is being made again")
-    news = sorted(_news(place))
+    news = sorted(copy_news(place))
     if not news:
         return members
     parts = [members.filter(pc.invert(pc.is_in(members, pa.array(news, pa.int64()))))]
@@ -178,18 +176,20 @@ def _members(segment: Segment, at: datetime) -> pa.Array:
     return pa.concat_arrays(parts)
 
 
-def _copy_place() -> tuple[int, str]:
+def copy_place() -> tuple[int, str]:
     """Up to where the columnar copy has the log at least."""
     reader = Reader.objects.filter(name=mirror.READER).first()
     return (0, _START) if reader is None else (reader.txid, str(reader.event_id or _START))
 
 
-def _news(place: tuple[int, str]) -> set[int]:
+def copy_news(place: tuple[int, str]) -> set[int]:
     """Customers, and profiles that are part of them, with events behind the place in the log.
 
     Raises:
-        CopyBehindError: there are too many of these events.
+        CopyBehindError: there are too many of these events, or the copy has gone back since.
     """
+    if copy_place() < place:
+        raise CopyBehindError("the columnar copy of the log is being made again")
     params = {"txid": place[0], "event_id": place[1], "limit": NEWS_AT_MOST + 1}
     rows = sql_rows("segments", "news_beyond", params)
     if sum(events for _, events in rows) > NEWS_AT_MOST:

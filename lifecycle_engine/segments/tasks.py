@@ -6,7 +6,7 @@ from celery import shared_task
 
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import JobHandle, job_run
-from lifecycle_engine.segments import due, refreshing, stages, touched
+from lifecycle_engine.segments import due, passing, refreshing, stages, touched
 from lifecycle_engine.segments.evaluation import SegmentRefreshError
 from lifecycle_engine.segments.selectors import segments_dynamic
 
@@ -53,6 +53,12 @@ def refresh_touched() -> None:
         pass
     while touched.touched_settle(at=business_now()) is not None:
         pass
+
+
+@shared_task(name="segments.pass_time")
+def pass_time() -> None:
+    """Ask again about those who may join or leave because time has passed."""
+    passing.time_pass(at=business_now())
 
 
 @shared_task(name="segments.refresh_stages")

@@ -2,8 +2,8 @@
 
 The reader "segments" only collects who has news; this and its cursor commit together, so nobody is
 lost or collected for nothing. Settling asks every segment about the collected customers, by their
-own part of the log in PostgreSQL (``warehouse_session(customer_ids=…)``), and then deletes what was
-collected. A crash before the deletion repeats the evaluation, which changes nothing by then.
+own part of the log in PostgreSQL (``warehouse_session(customer_ids=…)``), and then notes that they
+were asked. A crash before that repeats the evaluation, which changes nothing by then.
 
 What the columnar copy has by then doesn't matter, so nobody waits for the mirror; the expressions,
 and the statements that make orders of events, are the same as in a whole refresh.
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.locks import advisory_lock
@@ -39,6 +39,9 @@ from lifecycle_engine.segments.selectors import (
 from lifecycle_engine.warehouse.session import SessionTables, warehouse_session
 
 READER = "segments"
+
+#: Whoever asks segments about some customers holds this.
+LOCK = "segments.touched"
 
 #: Events collected at a time.
 _EVENTS = 10_000
@@ -65,13 +68,13 @@ def touched_settle(*, at: datetime, limit: int = _CUSTOMERS) -> RefreshReport | 
     Returns:
         None when there was nobody, or when another process is at it.
     """
-    if not TouchedCustomer.objects.filter(due_at__lte=at).exists():
+    if not TouchedCustomer.objects.filter(due_at__lte=at, asked_at=None).exists():
         return None
-    with advisory_lock("segments.touched") as free:
+    with advisory_lock(LOCK) as free:
         if not free:
             return None
         segments = list(segments_dynamic().order_by("pk"))
-        with _held([segment.pk for segment in segments]) as held:
+        with segments_held([segment.pk for segment in segments]) as held:
             return _settle(segments, held, at, limit)
 
 
@@ -84,9 +87,9 @@ def segments_refresh_touched(
     its next whole refresh: a partial one would hide that others are wrong. One that is being
     computed is left out; ``touched_settle`` sees to it that it is asked afterwards.
     """
-    segments = list(segments_dynamic().order_by("pk"))
-    with _held([segment.pk for segment in segments]) as held:
-        return _ask(held, customer_ids, at, cause)
+    wanted = segments_dynamic().order_by("pk").values_list("pk", flat=True)
+    with segments_held(list(wanted)) as held:
+        return held_ask(held, customer_ids, moment_of(held, at), cause)
 
 
 def _settle(
@@ -96,9 +99,8 @@ def _settle(
     rows = sql_rows("segments", "touched_due", params)
     if not rows:
         return None
-    profile_ids = {customer_id for _, customer_id, _ in rows}
-    # A profile that became part of a customer leaves its segments, the customer may join them.
-    customer_ids = sorted({*profile_ids, *root_ids(profile_ids=profile_ids).values()})
+    customer_ids = with_roots({customer_id for _, customer_id, _ in rows})
+    moment = moment_of(held, at)
     only = {segment_id for _, _, segment_id in rows}
     if None in only:
         asked: Collection[int] = held
@@ -107,19 +109,39 @@ def _settle(
         # What is asked again may change what others read.
         reading = {segment.pk for segment in segments_reading(segments, only)}
         asked, later = reading & set(held), list(reading - set(held))
-    report = _ask(asked, customer_ids, at, "event")
+    report = held_ask(asked, customer_ids, moment, "event")
     with transaction.atomic():
-        if later:
-            params = {"customer_ids": customer_ids, "segment_ids": later, "at": at}
-            sql_execute("segments", "touched_later", params)
-        TouchedCustomer.objects.filter(pk__in=[pk for pk, _, _ in rows]).delete()
+        customers_later(customer_ids, later, at)
+        rows_asked = TouchedCustomer.objects.filter(pk__in=[pk for pk, _, _ in rows])
+        rows_asked.update(asked_at=moment)
     return report
 
 
-def _ask(
-    segment_ids: Collection[int], customer_ids: Sequence[int], at: datetime, cause: str
+def with_roots(profile_ids: Collection[int]) -> list[int]:
+    """The profiles and the customers that they are part of, in order.
+
+    A profile that became part of a customer leaves its segments, the customer may join them.
+    """
+    return sorted({*profile_ids, *root_ids(profile_ids=profile_ids).values()})
+
+
+def customers_later(customer_ids: Sequence[int], segment_ids: Sequence[int], at: datetime) -> None:
+    """Have segments that can't be asked now asked about the customers when they can."""
+    if segment_ids:
+        params = {"customer_ids": list(customer_ids), "segment_ids": list(segment_ids), "at": at}
+        sql_execute("segments", "touched_later", params)
+
+
+def moment_of(segment_ids: Collection[int], at: datetime) -> datetime:
+    """The moment to ask segments as of, whose locks are held; see ``moment_later``."""
+    asked = Segment.objects.filter(pk__in=segment_ids, asked_at__isnull=False)
+    return moment_later(at, asked.aggregate(newest=Max("asked_at"))["newest"])
+
+
+def held_ask(
+    segment_ids: Collection[int], customer_ids: Sequence[int], moment: datetime, cause: str
 ) -> RefreshReport:
-    """Ask the segments, whose locks are held, about the customers."""
+    """Ask the segments, whose locks are held, about the customers as of the moment."""
     report = RefreshReport()
     # Read under the locks: a definition may have changed since.
     ready = list(
@@ -129,8 +151,6 @@ def _ask(
     )
     if not (customer_ids and ready):
         return report
-    newest = max((segment.asked_at for segment in ready if segment.asked_at), default=None)
-    moment = moment_later(at, newest)
     for start in range(0, len(customer_ids), _CUSTOMERS):
         part = customer_ids[start : start + _CUSTOMERS]
         with warehouse_session(as_of=moment, customer_ids=part) as tables:
@@ -169,7 +189,7 @@ def _level_ask(
 
 
 @contextmanager
-def _held(segment_ids: Sequence[int]) -> Iterator[set[int]]:
+def segments_held(segment_ids: Sequence[int]) -> Iterator[set[int]]:
     """Hold the locks of those of the segments that nobody else writes; yields their ids."""
     # Not waited for, so that no two wait in a circle.
     found = sql_rows("segments", "segments_lock", {"segment_ids": list(segment_ids)})

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from campaigns.models import Campaign
 from lifecycle_engine.console.segment_builder.history import segment_history
 from lifecycle_engine.console.segment_builder.views import for_builders
+from lifecycle_engine.console.segment_upkeep import upkeep_context
 from lifecycle_engine.console.site import site_context
 from lifecycle_engine.segments.draft_models import SegmentDraft
 from lifecycle_engine.segments.drafts import draft_begin, draft_copy, draft_of
@@ -45,6 +46,7 @@ def segment_context(request: HttpRequest, segment: Segment) -> dict[str, Any]:
         "may_change": request.user.has_perm("segments.change_segment"),
         "may_add": request.user.has_perm("segments.add_segment"),
         **_uses(segment),
+        **upkeep_context(segment),
     }
 
 

@@ -307,7 +307,7 @@ def test_a_definition_that_changes_while_its_lock_is_waited_for_is_the_one_that_
     german, french = _customers("DE", "FR")
     changed = SegmentFactory(key="changed", as_of=NOW, size=0)
     archived = SegmentFactory(key="archived", as_of=NOW, size=0)
-    held = touched._held
+    held = touched.segments_held
 
     def held_after_a_change(segment_ids):
         Segment.objects.filter(pk=changed.pk).update(
@@ -316,7 +316,7 @@ def test_a_definition_that_changes_while_its_lock_is_waited_for_is_the_one_that_
         Segment.objects.filter(pk=archived.pk).update(state="archived")
         return held(segment_ids)
 
-    monkeypatch.setattr(touched, "_held", held_after_a_change)
+    monkeypatch.setattr(touched, "segments_held", held_after_a_change)
     touched.segments_refresh_touched(customer_ids=[german, french], at=_LATER)
 
     assert _member_ids(changed) == [french]
