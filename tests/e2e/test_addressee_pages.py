@@ -17,7 +17,8 @@ from lifecycle_engine.messaging.preference_links import preferences_url
 from lifecycle_engine.messaging.preferences import Proof, Wording
 from lifecycle_engine.messaging.unsubscribe import UnsubscribeToken, unsubscribe_url
 from lifecycle_engine.sdk.channels import channels
-from tests.e2e.test_console_browser import AXE, browser, pytestmark  # noqa: F401
+from tests.e2e.browsing import AXE
+from tests.e2e.test_console_browser import pytestmark  # noqa: F401 - marks these tests too
 from tests.factories.messaging import ReaderFactory
 
 PHONE = {"width": 360, "height": 740}
@@ -34,7 +35,7 @@ def ada(transactional_db):
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(request, browser, live_server):  # noqa: F811 - the fixture of that name
+def page(request, browser, live_server):
     """A page that runs no scripts of its own and remembers what went wrong."""
     context = browser.new_context(color_scheme=request.param, viewport=PHONE)
     page = context.new_page()
@@ -76,7 +77,7 @@ def test_the_pages_are_clean_fit_a_telephone_and_axe_finds_nothing(page, ada, la
 
 
 def test_consent_is_withdrawn_and_given_by_keyboard_without_scripts(
-    browser,  # noqa: F811 - the fixture of that name
+    browser,
     live_server,
     ada,
 ):

@@ -1,19 +1,13 @@
 """The admin in a real browser: no policy report, readable by everyone, usable by keyboard."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
-from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Error, Page, expect, sync_playwright
+from playwright.sync_api import Error, expect
 
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.imports.services import import_upload
@@ -25,19 +19,8 @@ from lifecycle_engine.events.models import (
     Reader,
 )
 from lifecycle_engine.segments.models import CustomerStage, Segment
+from tests.e2e.browsing import AXE, CHROMIUM, serious
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-AXE = Path(__file__).parent / "vendor" / "axe_core" / "axe.min.js"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
 
@@ -46,19 +29,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: run make browser"),
     pytest.mark.django_db(transaction=True),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    # Playwright's own loop makes Django believe that the tests are asynchronous.
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield opened
-        opened.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
@@ -87,58 +57,6 @@ def customer(db):
         reader=reader, event_id=uuid4(), txid=1, occurred_at=NOW, error=ATTACK
     )
     return found
-
-
-class Watched:
-    """A signed-in page that remembers everything that went wrong on it."""
-
-    def __init__(self, page: Page, base: str) -> None:
-        self.page, self.base = page, base
-        self.wrong: list[str] = []
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        page.on("dialog", self._dialog)
-
-    def _console(self, message) -> None:
-        # The attack's picture does not exist where it is part of the test's own markup.
-        if message.type in {"error", "warning"}:
-            self.wrong.append(f"{message.type}: {message.text}")
-
-    def _dialog(self, dialog) -> None:
-        self.wrong.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def visit(self, path: str) -> Page:
-        response = self.page.goto(self.base + path)
-        assert response is not None
-        if response.status != 200:
-            self.wrong.append(f"status {response.status}")
-        self.page.wait_for_load_state("networkidle")
-        self.wrong = [
-            f"{path}: {what}" if not what.startswith("/") else what for what in self.wrong
-        ]
-        return self.page
-
-
-@pytest.fixture(params=["light", "dark"])
-def scheme(request) -> str:
-    return request.param
-
-
-@pytest.fixture
-def watched(browser, live_server, scheme) -> Iterator[Watched]:
-    user = User.objects.create(
-        username="admin", first_name="Anna", email="a@example.com", is_staff=True, is_superuser=True
-    )
-    client = Client()
-    client.force_login(user)
-    context = browser.new_context(color_scheme=scheme)
-    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value}
-    context.add_cookies([{**cookie, "url": live_server.url}])
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    yield Watched(page, live_server.url)
-    context.close()
 
 
 def admin_paths(customer: Customer) -> list[str]:
@@ -239,13 +157,13 @@ def test_a_key_s_pages_are_readable_and_show_it_once(watched):
     page.get_by_label("allowed addresses").fill("192.0.2.0/24\n2001:db8::1")
     page.get_by_role("button", name="Save", exact=True).click()
     shown = page.locator("code.le-key").inner_text()
-    pages = [("new", page.url, _serious(page))]
+    pages = [("new", page.url, serious(page))]
     # One click selects it all, and Tab reaches it.
     page.locator("code.le-key").click()
     assert page.evaluate("getSelection().toString()") == shown
 
     page.get_by_role("link", name="I have copied it").click()
-    pages.append(("record", page.url, _serious(page)))
+    pages.append(("record", page.url, serious(page)))
     assert shown not in page.content()
     # The answer may not be kept, so there is nothing to go back to but sending the form again.
     with pytest.raises(Error, match="ERR_CACHE_MISS"):
@@ -254,29 +172,18 @@ def test_a_key_s_pages_are_readable_and_show_it_once(watched):
 
     page.goto(pages[1][1])
     page.get_by_role("link", name="Rotate").click()
-    pages.append(("rotate", page.url, _serious(page)))
+    pages.append(("rotate", page.url, serious(page)))
     page.get_by_role("button", name="Rotate").click()
     rotated = page.locator("code.le-key").inner_text()
-    pages.append(("rotated", page.url, _serious(page)))
+    pages.append(("rotated", page.url, serious(page)))
     page.get_by_role("link", name="I have copied it").click()
     page.get_by_role("link", name="Revoke").click()
-    pages.append(("revoke", page.url, _serious(page)))
+    pages.append(("revoke", page.url, serious(page)))
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("shop is revoked.")).to_be_visible()
-    pages.append(("revoked", page.url, _serious(page)))
+    pages.append(("revoked", page.url, serious(page)))
 
     assert rotated != shown
     assert [(name, found) for name, _url, found in pages if found] == []
     assert [url for _name, url, _found in pages if shown in url or rotated in url] == []
     assert watched.wrong == []
-
-
-def _serious(page: Page) -> list[str]:
-    # Through the debugger, which the page's policy doesn't bind.
-    found = page.evaluate(f"async () => {{ {AXE.read_text()}; return await axe.run() }}")
-    return [
-        f"{violation['id']}: {node['html'][:120]}"
-        for violation in found["violations"]
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]

@@ -56,7 +56,7 @@ class FieldSpec:
 
 
 def condition_fields(key: str) -> tuple[FieldSpec, ...]:
-    """The fields of a registered condition, in the order that its configuration has them.
+    """The fields of a registered condition, those that have to be filled in first.
 
     Raises:
         UnknownExtensionError: there is no such condition.
@@ -74,7 +74,9 @@ def model_fields(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
 
 def _parts(schema: Schema, defs: Schema, words: Mapping[str, Any]) -> Iterator[FieldSpec]:
     needed = schema.get("required", [])
-    for name, about in schema.get("properties", {}).items():
+    # What has to be filled in stands first.
+    entries = sorted(schema.get("properties", {}).items(), key=lambda one: one[0] not in needed)
+    for name, about in entries:
         yield _spec(name, about, defs, words, needed=name in needed)
 
 

@@ -138,10 +138,11 @@ def _any_later(spec: FieldSpec, post: QueryDict, place: Place) -> str | None:
     return _text_read(spec, post, place)
 
 
-def _rows_read(spec: FieldSpec, post: QueryDict, place: Place) -> list[Node]:
+def _rows_read(spec: FieldSpec, post: QueryDict, place: Place) -> list[Node] | None:
     count = post.get(f"{field_name(place)}.#", "0")
     rows = min(int(count), 100) if count.isdecimal() else 0
-    return [_parts_read(spec.row, post, (*place, number)) for number in range(rows)]
+    found = [_parts_read(spec.row, post, (*place, number)) for number in range(rows)]
+    return found if found or spec.needed else None
 
 
 def _object_read(spec: FieldSpec, post: QueryDict, place: Place) -> Node | None:

@@ -103,7 +103,7 @@ def edit_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     except DraftStaleError as error:
         return _stale(request, draft_id, str(error))
     except TreeError as error:
-        return _refused(request, before, str(error))
+        return _refused(request, str(error))
     if edit.in_place:
         return _fields_changed(request, edit, before, draft)
     return _tree_changed(request, draft, focus=_focus(edit, draft))
@@ -171,15 +171,18 @@ def publish_view(request: HttpRequest, draft_id: int) -> HttpResponse:
         segment = draft_publish(
             draft_id=draft_id, owner=owner, revision=_revision(request), size=_size(draft)
         )
+    except DraftStaleError as error:
+        return _stale(request, draft_id, str(error))
     except DraftError as error:
-        messages.error(request, str(error))
-        return HttpResponseRedirect(reverse("admin:segments_draft", args=[draft_id]))
+        return _refused(request, str(error))
     messages.success(
         request,
         _("“%(name)s” is live. Its members are being computed; until then the old ones stand.")
         % {"name": segment.name},
     )
-    return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[segment.pk]))
+    # The button waits for what was typed last, as every change does: a plain form would not.
+    page = reverse("admin:segments_segment_change", args=[segment.pk])
+    return HttpResponse(headers={"HX-Redirect": page})
 
 
 @require_POST
@@ -287,7 +290,7 @@ def _stale(request: HttpRequest, draft_id: int, message: str) -> HttpResponse:
     return answer
 
 
-def _refused(request: HttpRequest, draft: Draft, message: str) -> HttpResponse:
+def _refused(request: HttpRequest, message: str) -> HttpResponse:
     answer = render(request, "console/segment_builder/refused.html", {"message": message})
     answer.headers["HX-Retarget"], answer.headers["HX-Reswap"] = "#lb-alert", "innerHTML"
     return answer

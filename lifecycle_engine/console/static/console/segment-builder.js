@@ -6,9 +6,11 @@
   const builder = () => document.getElementById("builder");
 
   // What was typed and not sent yet belongs to the step before.
+  let typed = null;
+  document.addEventListener("input", (event) => (typed = event.target));
+  document.addEventListener("change", () => (typed = null));
   function flush() {
-    const typed = document.activeElement;
-    if (typed && typed.matches("#builder input, #builder textarea")) {
+    if (typed?.isConnected && typed.closest("form[hx-post]")) {
       typed.dispatchEvent(new Event("change", { bubbles: true }));
     }
   }
@@ -81,7 +83,18 @@
     document.querySelector("#builder .lb-columns").inert = true;
   });
 
+  function able(id, may) {
+    const button = document.getElementById(id);
+    if (may) button?.removeAttribute("aria-disabled");
+    else button?.setAttribute("aria-disabled", "true");
+  }
+
   function mark() {
+    const state = document.getElementById("lb-problems")?.dataset;
+    if (!state) return;
+    able("lb-undo", state.undo);
+    able("lb-redo", state.redo);
+    document.querySelector("[data-next-problem]").hidden = !state.open;
     document.querySelectorAll("#builder .lb-problem").forEach((slot) => {
       const field = document.getElementById(slot.dataset.for);
       if (!field || !field.matches("input, select, textarea")) return;

@@ -75,14 +75,15 @@ def test_a_segment_is_built_and_published(builder, django_capture_on_commit_call
         response = builder.post("publish")
 
     segment = Segment.objects.get()
-    assert response.url == reverse("admin:segments_segment_change", args=[segment.pk])
+    shown = response.headers["HX-Redirect"]
+    assert shown == reverse("admin:segments_segment_change", args=[segment.pk])
     assert (segment.key, segment.version, segment.created_by) == ("germans", 1, "admin")
     assert segment.rule == rule(
         country_rule("DE")["rule"]["all"][0],
         {"none": [{"condition": "stage.is", "one_of": ["lapsed", "loyal"]}]},
     )
     assert len(callbacks) == 1, "its membership is to be computed"
-    page = builder.client.get(response.url).text
+    page = builder.client.get(shown).text
     assert "First version: A customer who has a profile where country is DE" in page
 
 
@@ -237,9 +238,10 @@ def test_publishing_over_another_s_version_is_refused(admin_client):
     draft = SegmentDraft.objects.get()
 
     url = reverse("admin:segments_draft_publish", args=[draft.pk])
-    page = admin_client.post(url, {"revision": 0}, follow=True).text
+    answer = admin_client.post(url, {"revision": 0})
 
-    assert "Somebody has published version 2 meanwhile" in page
+    assert "Somebody has published version 2 meanwhile" in answer.text
+    assert answer.headers["HX-Retarget"] == "#lb-alert"
     segment.refresh_from_db()
     assert segment.version == 2
 

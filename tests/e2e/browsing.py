@@ -1,0 +1,62 @@
+"""A signed-in browser page that remembers what went wrong on it, and what axe says of it."""
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+AXE = Path(__file__).parent / "vendor" / "axe_core" / "axe.min.js"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+class Watched:
+    """A signed-in page that remembers everything that went wrong on it."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page, self.base = page, base
+        self.wrong: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("dialog", self._dialog)
+
+    def _console(self, message) -> None:
+        # The attack's picture does not exist where it is part of the test's own markup.
+        if message.type in {"error", "warning"}:
+            self.wrong.append(f"{message.type}: {message.text}")
+
+    def _dialog(self, dialog) -> None:
+        self.wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def visit(self, path: str) -> Page:
+        response = self.page.goto(self.base + path)
+        assert response is not None
+        if response.status != 200:
+            self.wrong.append(f"status {response.status}")
+        self.page.wait_for_load_state("networkidle")
+        self.wrong = [
+            f"{path}: {what}" if not what.startswith("/") else what for what in self.wrong
+        ]
+        return self.page
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that keeps somebody from using the page."""
+    # Through the debugger, which the page's policy doesn't bind.
+    found = page.evaluate(f"async () => {{ {AXE.read_text()}; return await axe.run() }}")
+    return [
+        f"{violation['id']}: {node['html'][:120]}"
+        for violation in found["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
