@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
+.PHONY: help demo clean-demo run test test-faults test-sdks test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends: nothing los
 test-sdks: $(VENV)/dev.stamp ## Send by SDKs that are installed for it (wants npm)
 	$(BIN)/python -m pytest -m sdks tests/sdks
 
+test-spark: $(VENV)/dev.stamp $(VENV)/spark.stamp ## Run the tests of features and segments on a Spark cluster of two executors (wants Java 17)
+	TEST_ENGINE=spark $(BIN)/python -m pytest -W "ignore:PySpark does not yet fully support pandas:FutureWarning" \
+	  tests/lifecycle_engine/warehouse/features tests/lifecycle_engine/segments
+
 check: lint contracts types test ## What CI runs: lint, contracts, types, tests
 
 lint: $(VENV)/dev.stamp
@@ -63,7 +67,7 @@ format: $(VENV)/dev.stamp ## Format the code
 	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 
 requirements: $(VENV)/dev.stamp ## Compile requirements/*.in again
-	cd requirements && for name in dev base models gpu demo tools; do \
+	cd requirements && for name in dev base models gpu demo spark tools; do \
 	  ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    $$( [ $$name = dev ] || echo "-c dev.txt" ) $$name.in -o $$name.txt; done
 

@@ -47,6 +47,9 @@ Path(os.environ["VAR"]).chmod(0o755)
 # Not named in pyproject.toml: pytest-django would read the settings before the services are there.
 os.environ["DJANGO_SETTINGS_MODULE"] = "lifecycle_engine.config.settings"
 django.setup()
+
+from tests.engines import warehouse_url  # noqa: E402 - once Django is set up
+
 # Workers inherit the environment. With this in it pytest-django would read the settings before this
 # file, and every worker would use the first process's server instead of its own.
 del os.environ["DJANGO_SETTINGS_MODULE"]
@@ -55,7 +58,7 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 @pytest.fixture(autouse=True)
 def _own_warehouse(settings, tmp_path):
     """Every test starts with an empty columnar copy, and an empty erasure log, of its own."""
-    settings.WAREHOUSE_URL = f"duckdb://{tmp_path}/warehouse?threads=1"
+    settings.WAREHOUSE_URL = warehouse_url(tmp_path / "warehouse")
     settings.ERASURE_LOG = tmp_path / "erasures.jsonl"
 
 

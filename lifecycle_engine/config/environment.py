@@ -52,7 +52,9 @@ class Environment(BaseModel):
     celery_broker_url: Annotated[
         str, _scheme_in("sqla+postgresql+psycopg", "amqp", "amqps", "redis", "rediss", "memory")
     ] = Field(default="", alias="CELERY_BROKER_URL")
-    warehouse_url: Annotated[str, _scheme_in("duckdb")] = Field(default="", alias="WAREHOUSE_URL")
+    warehouse_url: Annotated[str, _scheme_in("duckdb", "spark")] = Field(
+        default="", alias="WAREHOUSE_URL"
+    )
     email_url: Annotated[str, _scheme_in("smtp", "smtps")] = Field(default="", alias="EMAIL_URL")
     default_from_email: str = Field(
         default="Lifecycle Engine <hello@example.com>", alias="DEFAULT_FROM_EMAIL"

@@ -25,6 +25,10 @@ class WarehouseReadError(WarehouseError):
     """A table can't be read; the message names it. Nothing is known of what it holds."""
 
 
+class WarehouseQueryError(WarehouseError):
+    """The engine can't compute an expression."""
+
+
 class WarehouseUrlError(WarehouseError, ValueError):
     """``WAREHOUSE_URL`` names no engine that there is."""
 

@@ -11,7 +11,7 @@ from lifecycle_engine.rewards.registrations import COUPONS
 from lifecycle_engine.scoring.tables import RECOMMENDATIONS, SCORES
 from lifecycle_engine.segments.models import Membership, Segment
 from lifecycle_engine.segments.tables import CONSENTS, MEMBERSHIPS, STAGES
-from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
+from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.schemas import CUSTOMERS, EVENTS, ORDER_LINES, ORDERS, PRODUCTS
 
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ def ago(days: float) -> datetime:
 class MemoryTables:
     """The warehouse's tables over given rows; columns that a row leaves out are null."""
 
-    def __init__(self, engine: DuckDBEngine, **rows: list[dict[str, Any]]) -> None:
+    def __init__(self, engine: Engine, **rows: list[dict[str, Any]]) -> None:
         self.as_of = NOW
         self._engine = engine
         self._tables = {

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from lifecycle_engine.warehouse import schemas
-from lifecycle_engine.warehouse.delta import DeltaStore
-from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
+from lifecycle_engine.warehouse.engines.base import Engine
+from tests.engines import engine_for
 
 AS_OF = datetime(2017, 12, 1, tzinfo=UTC)
 SCHEMAS = {"customers": schemas.CUSTOMERS, **schemas.LOG_TABLES}
@@ -19,7 +19,7 @@ SCHEMAS = {"customers": schemas.CUSTOMERS, **schemas.LOG_TABLES}
 class RowTables:
     """Tables that know also what is after ``as_of``, as a careless caller's might."""
 
-    def __init__(self, engine: DuckDBEngine, rows: Mapping[str, Sequence[Mapping[str, Any]]]):
+    def __init__(self, engine: Engine, rows: Mapping[str, Sequence[Mapping[str, Any]]]):
         self.as_of = datetime(2030, 1, 1, tzinfo=UTC)
         self._engine = engine
         self._tables = {
@@ -39,7 +39,7 @@ class RowTables:
 
 @contextmanager
 def row_tables(folder: Any, **rows: Sequence[Mapping[str, Any]]) -> Iterator[RowTables]:
-    engine = DuckDBEngine(DeltaStore(folder), threads=1)
+    engine = engine_for(folder)
     try:
         yield RowTables(engine, rows)
     finally:

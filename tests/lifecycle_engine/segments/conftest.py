@@ -2,13 +2,12 @@
 
 import pytest
 
-from lifecycle_engine.warehouse.delta import DeltaStore
-from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
+from tests.engines import engine_for
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    """A DuckDB session, shared by a module's tests: each makes tables of its own."""
-    opened = DuckDBEngine(DeltaStore(tmp_path_factory.mktemp("warehouse")), threads=1)
+    """An engine's session, shared by a module's tests: each makes tables of its own."""
+    opened = engine_for(tmp_path_factory.mktemp("warehouse"))
     yield opened
     opened.close()

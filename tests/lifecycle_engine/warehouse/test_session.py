@@ -1,6 +1,8 @@
 """Reading the warehouse."""
 
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import ibis
 import pyarrow as pa
@@ -173,8 +175,28 @@ def test_table_name_is_taken_once():
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite:///tmp/x", "duckdb:///tmp/x?threads=many", "duckdb:///tmp/x?treads=2"]
+    "url",
+    [
+        "sqlite:///tmp/x",
+        "duckdb:///tmp/x?threads=many",
+        "duckdb:///tmp/x?treads=2",
+        "spark://host:7077",
+        "spark:///tmp/x",
+        "spark://host:7077/tmp/x?threads=2",
+    ],
 )
 def test_wrong_url_is_named(url):
     with pytest.raises(WarehouseUrlError, match="WAREHOUSE_URL="):
         engine_open(url)
+
+
+def test_the_columnar_copy_of_a_cluster_is_below_the_path_of_its_url():
+    assert store_open("spark://host:7077/mnt/copy").folder == Path("/mnt/copy")
+
+
+def test_a_cluster_without_its_package_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.errors", None)
+    monkeypatch.delitem(sys.modules, "lifecycle_engine.warehouse.engines.spark", raising=False)
+
+    with pytest.raises(WarehouseUrlError, match=r"install requirements/spark\.txt"):
+        engine_open("spark://host:7077/tmp/x")

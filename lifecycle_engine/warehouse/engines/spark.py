@@ -1,0 +1,133 @@
+"""Apache Spark: a cluster reads the Parquet files that the Delta log lists.
+
+The folder of the columnar copy has to be at the same path on every machine of the cluster.
+"""
+
+from datetime import UTC, datetime
+
+import ibis
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pyarrow as pa
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from lifecycle_engine.warehouse.delta import DeltaStore
+from lifecycle_engine.warehouse.errors import WarehouseQueryError
+from lifecycle_engine.warehouse.schemas import LOG_TABLES
+
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    # What can't be computed is null, as in the other engines, and not the end of the query.
+    "spark.sql.ansi.enabled": "false",
+    # The last of two members of one name counts, in PostgreSQL as in JavaScript.
+    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+_SESSION = (
+    """
+    CREATE TEMPORARY FUNCTION json_text(document STRING, member STRING) RETURNS STRING
+    RETURN from_json(document, 'map<string,string>')[member]
+    """,
+    """
+    CREATE TEMPORARY FUNCTION json_values(document STRING, member STRING) RETURNS ARRAY<STRING>
+    RETURN from_json(from_json(document, 'map<string,string>')[member], 'array<string>')
+    """,
+    """
+    CREATE TEMPORARY FUNCTION epoch(moment TIMESTAMP) RETURNS DOUBLE
+    RETURN unix_micros(moment) / 1e6D
+    """,
+)
+
+
+class SparkEngine:
+    """One session of a Spark application; the application is this process's and stays.
+
+    Args:
+        store: where the columnar copy is.
+        master: the cluster, such as ``spark://host:7077``. Everything else is read from Spark's own
+            ``spark-defaults.conf``.
+    """
+
+    def __init__(self, store: DeltaStore, *, master: str) -> None:
+        self._store = store
+        builder = SparkSession.builder.master(master).appName("lifecycle-engine")
+        self._session = builder.config("spark.ui.enabled", "false").getOrCreate().newSession()
+        for name, value in _SETTINGS.items():
+            self._session.conf.set(name, value)
+        for statement in _SESSION:
+            self._session.sql(statement)
+        self._views: list[str] = []
+
+    def log_table(
+        self, name: str, *, start: datetime | None, end: datetime, merged: ir.Table | None = None
+    ) -> ir.Table:
+        """A table of the columnar copy with ``start <= occurred_at < end``.
+
+        With ``merged`` the rows are under the customer that the profile is part of.
+        """
+        schema = LOG_TABLES[name]
+        files = self._store.files(name, start=start, end=end)
+        if not files:
+            return self.live_table(name, schema.empty_table())
+        copied = self._unique(f"{name}_files")
+        read = self._session.read.schema(from_arrow_schema(schema))
+        read.parquet(*files).createOrReplaceTempView(copied)
+        columns = ", ".join(f"`{column}`" for column in schema.names)
+        joined = ""
+        if merged is not None:
+            root = "coalesce(root_id, customer_id) AS customer_id"
+            columns = columns.replace("`customer_id`", root)
+            joined = f" LEFT JOIN `{merged.get_name()}` ON profile_id = customer_id"
+        bounds = [f"occurred_at < {_moment(end)}"]
+        if start is not None:
+            bounds.append(f"occurred_at >= {_moment(start)}")
+        unique = self._unique(name)
+        self._session.sql(
+            f"SELECT {columns} FROM `{copied}`{joined}"  # noqa: S608 - all quoted above
+            f" WHERE {' AND '.join(bounds)}"
+        ).createOrReplaceTempView(unique)
+        return ibis.table(ibis.Schema.from_pyarrow(schema), name=unique)
+
+    def live_table(self, name: str, rows: pa.Table) -> ir.Table:
+        """A table with the given rows, kept until the engine is closed."""
+        unique = self._unique(name)
+        self._given(unique, rows)
+        return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=unique)
+
+    def execute(self, expression: ir.Expr) -> pa.Table:
+        """Compute an expression.
+
+        Raises:
+            WarehouseQueryError: Spark refuses it, or fails.
+        """
+        table = expression.as_table()
+        for given in table.op().find(ops.InMemoryTable):
+            self._views.append(given.name)
+            self._given(given.name, given.data.to_pyarrow(given.schema))
+        # The backend by its name, since asking for it registers the options that compiling reads.
+        statement = ibis.to_sql(table, dialect=ibis.pyspark.name, pretty=False)
+        try:
+            found = self._session.sql(statement).toArrow()
+        except PySparkException as error:
+            raise WarehouseQueryError(str(error).partition("\n")[0]) from error
+        return found.cast(table.schema().to_pyarrow())
+
+    def close(self) -> None:
+        """Let go of the session's tables; the application serves the next session."""
+        for view in self._views:
+            self._session.catalog.dropTempView(view)
+
+    def _given(self, view: str, rows: pa.Table) -> None:
+        frame = self._session.createDataFrame(rows, schema=from_arrow_schema(rows.schema))
+        frame.createOrReplaceTempView(view)
+
+    def _unique(self, name: str) -> str:
+        view = f"{name}_{len(self._views) + 1}"
+        self._views.append(view)
+        return view
+
+
+def _moment(at: datetime) -> str:
+    return f"TIMESTAMP '{at.astimezone(UTC).isoformat()}'"
