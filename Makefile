@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
+.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test-sdks: $(VENV)/dev.stamp ## Send by SDKs that are installed for it (wants np
 test-spark: $(VENV)/dev.stamp $(VENV)/spark.stamp ## Run the tests of features and segments on a Spark cluster of two executors (wants Java 17)
 	TEST_ENGINE=spark $(BIN)/python -m pytest -W "ignore:PySpark does not yet fully support pandas:FutureWarning" \
 	  tests/lifecycle_engine/warehouse/features tests/lifecycle_engine/segments
+
+test-rules: export RULES_EXAMPLES ?= 2000
+test-rules: $(VENV)/dev.stamp ## Try many random rules in all engines (RULES_EXAMPLES=2000; some minutes)
+	$(BIN)/python -m pytest tests/lifecycle_engine/segments/rules/test_engines.py tests/lifecycle_engine/segments/rules/test_expiring.py
 
 check: lint contracts types test ## What CI runs: lint, contracts, types, tests
 

@@ -121,6 +121,21 @@ def _dates(at):
     return both, one, moment
 
 
+#: The condition of each kind.
+_KEYS = (
+    *("attribute", "attribute", "attribute", "date.near", "date.near", "identity.kind"),
+    *("location.near", "event.count", "event.absent", "event.first_or_last", "event.figure"),
+    *("event.sequence", "order.recency", "order.total", "category.bought", "category.lapsed"),
+    *("category.share", "segment.member", "stage.is", "consent.granted", "coupon.has"),
+    *("random.bucket", "score.value", "score.percentile", "recommendation.contains"),
+)
+
+
+def kinds_of(at, key):
+    """The strategies for one condition."""
+    return [kind for kind, named in zip(kinds(at), _KEYS, strict=True) if named == key]
+
+
 @cache
 def kinds(at):
     """A strategy for each kind of condition, for rules evaluated at that moment."""

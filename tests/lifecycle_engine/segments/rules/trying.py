@@ -1,6 +1,6 @@
 """What the tests of random rules share: how many to try, where, and asking an engine.
 
-``RULES_EXAMPLES`` (100 unless said otherwise) says how many random rules are tried.
+``RULES_EXAMPLES`` (60 unless said otherwise) says how many random rules are tried.
 """
 
 import os
@@ -14,7 +14,7 @@ from tests.factories.segments import MemoryTables, rule
 from tests.lifecycle_engine.segments.rules.leaves import kinds, nodes
 from tests.lifecycle_engine.segments.rules.worlds import MOMENTS, world
 
-EXAMPLES = max(20, int(os.environ.get("RULES_EXAMPLES", "100")))
+EXAMPLES = max(20, int(os.environ.get("RULES_EXAMPLES", "60")))
 LARGE = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
