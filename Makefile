@@ -34,7 +34,7 @@ run: $(VENV)/demo.stamp ## Start the whole stack without demo data (PORT=, VAR=)
 test: $(VENV)/dev.stamp ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
-test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends: nothing lost, nothing twice (some minutes)
+test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends, and workers that keep segments up (some minutes)
 	$(BIN)/python -m pytest -s -m faults tests/faults
 
 test-sdks: $(VENV)/dev.stamp ## Send by SDKs that are installed for it (wants npm)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from zlib import crc32
+from hashlib import blake2b
 
 from django.db import transaction
 from django.db.models.functions import Coalesce, Least, Now
@@ -108,4 +108,5 @@ def refresh_slot(*, at_once: int = AT_ONCE) -> Iterator[bool]:
 def _wait(segment_id: int, attempts: int) -> timedelta:
     """Half to one and a half times the doubled wait, different for each segment and attempt."""
     doubled: timedelta = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempts - 1, 20))
-    return doubled * (0.5 + crc32(f"{segment_id}:{attempts}".encode()) / 2**32)
+    drawn = blake2b(f"{segment_id}:{attempts}".encode(), digest_size=4).digest()
+    return doubled * (0.5 + int.from_bytes(drawn, "big") / 2**32)
