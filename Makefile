@@ -90,8 +90,8 @@ bench-import: $(VENV)/dev.stamp ## Measure how fast a file is imported (IMPORT_R
 
 bench-segments: export BENCH_CUSTOMERS ?= 1000000
 bench-segments: export BENCH_FOLDER ?= $(abspath $(VAR))/bench
-bench-segments: $(VENV)/dev.stamp ## Measure features over a history that is made once and kept (BENCH_CUSTOMERS=1000000)
-	$(BIN)/python -m pytest -s tests/benchmarks/bench_features.py
+bench-segments: $(VENV)/dev.stamp ## Measure features and segments over a history that is made once and kept (BENCH_CUSTOMERS=1000000)
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_features.py tests/benchmarks/bench_segments.py
 
 clean: ## Remove the virtual environment and all state
 	rm -rf $(VENV) $(VAR)

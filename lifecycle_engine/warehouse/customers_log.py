@@ -4,7 +4,6 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import cached_property
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,13 +13,13 @@ from lifecycle_engine.core.sql import sql_text
 from lifecycle_engine.warehouse.baskets import Baskets, baskets_read
 from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.registry import ids_among, table_get
-from lifecycle_engine.warehouse.schemas import EVENTS
+from lifecycle_engine.warehouse.schemas import EVENTS, TIME
 
 
 class CustomersLog:
     """Events of some customers, and their orders made by the same statements as the mirror's.
 
-    Each table is read once, whatever the window.
+    The events are read once, whatever the window.
 
     Args:
         engine: computes what is asked of them.
@@ -30,16 +29,20 @@ class CustomersLog:
     def __init__(self, engine: Engine, profile_ids: Collection[int]) -> None:
         self._engine = engine
         self._profile_ids = profile_ids
-        self._tables: dict[str, ir.Table] = {}
+        self._tables: dict[tuple[str, datetime | None, datetime], ir.Table] = {}
 
     def table(self, name: str, *, start: datetime | None, end: datetime) -> ir.Table:
         """A table of the log with ``start <= occurred_at < end``."""
-        if name not in self._tables:
+        # Bounded here and not by a filter in the expression: every rule would have to compile it.
+        if (name, start, end) not in self._tables:
             rows = self._events if name == "events" else getattr(self._baskets, name)
-            self._tables[name] = self._engine.live_table(name, rows)
-        table = self._tables[name]
-        table = table.filter(table.occurred_at < _moment(end))
-        return table if start is None else table.filter(table.occurred_at >= _moment(start))
+            inside = pc.less(rows["occurred_at"], pa.scalar(end, TIME))
+            if start is not None:
+                since = pc.greater_equal(rows["occurred_at"], pa.scalar(start, TIME))
+                inside = pc.and_(inside, since)
+            table = self._engine.live_table(name, rows.filter(inside))
+            self._tables[name, start, end] = table
+        return self._tables[name, start, end]
 
     @cached_property
     def _events(self) -> pa.Table:
@@ -56,7 +59,3 @@ class CustomersLog:
     @cached_property
     def _baskets(self) -> Baskets:
         return baskets_read(self._events)
-
-
-def _moment(at: datetime) -> ir.TimestampScalar:
-    return ibis.literal(at, type="timestamp('UTC', 6)")
