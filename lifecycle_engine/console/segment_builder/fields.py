@@ -36,6 +36,7 @@ class FieldSpec:
         limits: attributes of the input, such as ``min``.
         parts: the fields of a part; of each kind by its name for ``variants``.
         suggest: what completes what is typed; empty for nothing.
+        rare: whether it is folded away while it is empty.
     """
 
     name: str
@@ -48,6 +49,7 @@ class FieldSpec:
     limits: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, tuple["FieldSpec", ...]] = field(default_factory=dict)
     suggest: str = ""
+    rare: bool = False
 
     @property
     def row(self) -> tuple["FieldSpec", ...]:
@@ -98,6 +100,7 @@ def _spec(
         limits=_limits(given),
         parts=_inner_parts(kind, given, defs, words),
         suggest=str(about.get("suggest", core.get("suggest", ""))),
+        rare=bool(about.get("rare")),
     )
 
 
@@ -184,10 +187,12 @@ def _values(option: Schema) -> list[Any]:
 
 
 def _limits(given: Sequence[Schema]) -> dict[str, Any]:
-    names = {"minimum": "min", "maximum": "max", "maxLength": "maxlength"}
+    names = {"minimum": "min", "maximum": "max", "maxLength": "maxlength", "format": "type"}
     found: dict[str, Any] = {}
     for option in given:
         found |= {names[name]: option[name] for name in names if name in option}
+    if found.get("type") != "date":
+        found.pop("type", None)
     return found if len(given) == 1 else {}
 
 

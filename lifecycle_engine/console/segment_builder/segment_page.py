@@ -19,7 +19,7 @@ from lifecycle_engine.console.segment_upkeep import upkeep_context
 from lifecycle_engine.console.site import site_context
 from lifecycle_engine.segments.draft_models import SegmentDraft
 from lifecycle_engine.segments.drafts import draft_begin, draft_copy, draft_of
-from lifecycle_engine.segments.models import Segment, SegmentState
+from lifecycle_engine.segments.models import Segment, SegmentKind, SegmentState
 from lifecycle_engine.segments.rules import RuleError, rule_parse, rule_sentence
 from lifecycle_engine.segments.selectors import segment_readers
 from lifecycle_engine.segments.services import segment_save
@@ -43,6 +43,7 @@ def segment_context(request: HttpRequest, segment: Segment) -> dict[str, Any]:
             .values_list("owner", flat=True)[:5]
         ),
         "history": segment_history(segment, limit=_CHANGES_SHOWN),
+        "by_rule": segment.kind == SegmentKind.DYNAMIC,
         "may_change": request.user.has_perm("segments.change_segment"),
         "may_add": request.user.has_perm("segments.add_segment"),
         **_uses(segment),
@@ -88,7 +89,7 @@ def segment_begin_view(request: HttpRequest) -> HttpResponse:
 @for_builders
 def segment_edit_view(request: HttpRequest, segment_id: int) -> HttpResponse:
     """Go on with one's draft of the segment, or begin one."""
-    segment = get_object_or_404(Segment, pk=segment_id)
+    segment = get_object_or_404(Segment, pk=segment_id, kind=SegmentKind.DYNAMIC)
     draft = draft_of(segment=segment, owner=request.user.get_username())
     return HttpResponseRedirect(reverse("admin:segments_draft", args=[draft.pk]))
 
@@ -99,7 +100,7 @@ def segment_duplicate_view(request: HttpRequest, segment_id: int) -> HttpRespons
     """Begin a new segment with the same rule."""
     if not request.user.has_perm("segments.add_segment"):
         raise PermissionDenied
-    segment = get_object_or_404(Segment, pk=segment_id)
+    segment = get_object_or_404(Segment, pk=segment_id, kind=SegmentKind.DYNAMIC)
     draft = draft_copy(segment=segment, owner=request.user.get_username())
     return HttpResponseRedirect(reverse("admin:segments_draft", args=[draft.pk]))
 

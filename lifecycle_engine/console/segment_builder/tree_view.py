@@ -44,6 +44,7 @@ class FieldView:
     place: str
     optional: bool
     items: Sequence[Sequence["FieldView"]] = ()
+    rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,21 @@ class NodeView:
     up: bool = False
     down: bool = False
     outermost: bool = False
+
+    @property
+    def often(self) -> Sequence[FieldView]:
+        """The fields that are always on the screen."""
+        return [one for one in self.fields if not one.rare]
+
+    @property
+    def rare(self) -> Sequence[FieldView]:
+        """The fields that are folded away unless one of them says something."""
+        return [one for one in self.fields if one.rare]
+
+    @property
+    def rare_open(self) -> bool:
+        """Whether one of these says something."""
+        return any(one.value or one.problem for one in self.rare)
 
 
 def path_text(path: Path) -> str:
@@ -95,7 +111,15 @@ def _node(
     fields = () if kind else tuple(_leaf_fields(node, path, mine))
     drawn = {field.place for field in _every(fields)}
     # What belongs to no field that is on the screen is said at the node.
-    rest = [one for one in mine if _dashed(one.place) not in drawn]
+    needed = {
+        field.place.rpartition("-")[0]
+        for field in _every(fields)
+        if field.value == ""
+        and field.problem
+        and not field.optional
+        and field.widget in {"any", "list"}
+    }
+    rest = [one for one in mine if _dashed(one.place) not in drawn | needed]
     up, down = movable(root, path)
     return NodeView(
         path=path_text(path),
@@ -166,13 +190,19 @@ class _Drawn:
             choices=self._choices(spec, value, place, beside),
             limits=spec.limits,
             suggest=spec.suggest or source_of(self.key, place),
-            problem=self.problems.get(_dashed(place), ""),
+            problem=self._problem(spec, value, place, shapes),
             place=_dashed(place),
             optional="none" in shapes
             if spec.kind == "any"
             else not spec.needed and not spec.default,
             items=self._items(spec, value, place),
+            rare=spec.rare,
         )
+
+    def _problem(self, spec: FieldSpec, value: Any, place: Place, shapes: set[str]) -> str:
+        if spec.kind == "any" and value is None and "none" not in shapes:
+            return _("This is needed.")
+        return self.problems.get(_dashed(place), "")
 
     def _choices(
         self, spec: FieldSpec, value: Any, place: Place, beside: Sequence[Place]

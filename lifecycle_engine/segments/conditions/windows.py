@@ -12,12 +12,15 @@ import ibis.expr.types as ir
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
+from pydantic.config import JsonDict
 
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, either, given, when
 
 Days = Annotated[StrictInt, Field(ge=1, le=3660)]
 
+# Forms fold such fields away until they have a value.
+_RARE: JsonDict = {"rare": True}
 _RELATIVE = ("days", "skip_days")
 _ABSOLUTE = ("first_day", "last_day")
 
@@ -59,12 +62,18 @@ class Window(Shape):
 
     days: Days | None = Field(default=None, title="Days", description="Empty for all time.")
     skip_days: Days | None = Field(
-        default=None, title="But not the last so many days", description="Empty: up to now."
+        default=None,
+        title="But not the last so many days",
+        description="Empty: up to now.",
+        json_schema_extra=_RARE,
     )
-    first_day: Day | None = Field(default=None, title="From the day")
-    last_day: Day | None = Field(default=None, title="To the day")
+    first_day: Day | None = Field(default=None, title="From the day", json_schema_extra=_RARE)
+    last_day: Day | None = Field(default=None, title="To the day", json_schema_extra=_RARE)
     time_zone: Zone | None = Field(
-        default=None, title="Time zone of these days", description="Empty for UTC."
+        default=None,
+        title="Time zone of these days",
+        description="Empty for UTC.",
+        json_schema_extra=_RARE,
     )
 
     @model_validator(mode="after")

@@ -29,7 +29,10 @@
     const next = open[(open.indexOf(last) + 1) % open.length];
     if (!next) return;
     next.setAttribute("data-last", "");
-    document.getElementById(next.dataset.for)?.focus();
+    const field = document.getElementById(next.dataset.for);
+    const folded = field?.closest("details");
+    if (folded) folded.open = true;
+    field?.focus();
   }
 
   document.addEventListener("keydown", (event) => {

@@ -18,6 +18,7 @@ from lifecycle_engine.console.segment_builder.values import (
 )
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.segments.drafts_check import rule_problems
 
 
 class Colour(StrEnum):
@@ -54,6 +55,7 @@ class StrangeConfig(Config):
     mode: Literal["a", "b"] = "a"
     anything: dict[str, str] = Field(default_factory=dict)
     value: int | str | list[str] | None = None
+    day: str = Field(default="", json_schema_extra={"format": "date", "rare": True})
 
     @model_validator(mode="after")
     def _suits(self) -> "StrangeConfig":
@@ -100,6 +102,7 @@ def test_every_kind_of_field_is_found():
         "mode": "choice",
         "anything": "json",
         "value": "any",
+        "day": "text",
     }
 
 
@@ -109,6 +112,7 @@ def test_titles_limits_help_and_completion_come_from_the_configuration():
     assert (fields["text"].label, fields["text"].help) == ("A text", "Help")
     assert fields["text"].suggest == "event"
     assert fields["text"].needed
+    assert (fields["day"].limits, fields["day"].rare) == ({"type": "date"}, True)
     assert fields["whole"].limits == {"min": 1, "max": 9}
     assert fields["colour"].choices == (("red", "red"), ("blue", "blue"))
     assert [part.name for part in fields["parts"].row] == ["name", "weight"]
@@ -155,6 +159,7 @@ def test_a_form_becomes_a_configuration():
         "mode": "a",
         "anything": {"a": "b"},
         "value": 7,
+        "day": "",
     }
 
 
@@ -200,3 +205,22 @@ def test_a_new_condition_has_its_defaults_and_the_first_choice():
 @pytest.mark.parametrize("values", [["Lyon", "Paris"], ['a "b"', "c, d"], [1, 2.5], ["x"]])
 def test_lists_are_written_so_that_they_can_be_read(values):
     assert list_of(text_of(values)) == [str(value) for value in values]
+
+
+def test_rare_fields_are_folded_away_until_they_say_something():
+    leaf = {"condition": "event.absent", "name": "x"}
+    (folded,) = tree_view({"all": [leaf]}, []).children
+    (opened,) = tree_view({"all": [leaf | {"first_day": "2017-01-01"}]}, []).children
+
+    assert {"first_day", "last_day"} <= {field.place for field in folded.rare}
+    assert not folded.rare_open
+    assert opened.rare_open
+
+
+def test_a_missing_value_is_said_once_and_at_its_field():
+    root = {"all": [{"condition": "attribute", "field": "country", "operator": "is"}]}
+
+    (leaf,) = tree_view(root, rule_problems(root, key="")).children
+
+    assert leaf.problem == ""
+    assert leaf.fields[2].problem == "This is needed."
