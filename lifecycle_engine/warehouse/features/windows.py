@@ -17,12 +17,13 @@ def within(rows: ir.Table, days: int, *, ago: int = 0) -> ir.BooleanValue:
     return since if ago == 0 else since & (rows.age_seconds > ago * SECONDS_PER_DAY)
 
 
-def weeks_back(rows: ir.Table) -> ir.NumericValue:
+def weeks_back(rows: ir.Table) -> ir.FloatingValue:
     """How many full weeks before the moment a row happened.
 
     A moment exactly n weeks ago is still of the n-th week back, as in every window here.
     """
-    return (rows.age_seconds / float(SECONDS_PER_WEEK)).ceil() - 1
+    # A whole number and a literal with a point make a decimal in Spark: its quotients are cut off.
+    return (rows.age_seconds / float(SECONDS_PER_WEEK)).ceil().cast("float64") - 1
 
 
 def age_days(age_seconds: ir.NumericValue) -> ir.FloatingValue:
