@@ -223,6 +223,11 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
+    # Several things have a "state" and a "kind".
+    "ENUM_NAME_OVERRIDES": {
+        "SegmentStateEnum": "lifecycle_engine.segments.models.SegmentState",
+        "SegmentKindEnum": "lifecycle_engine.segments.models.SegmentKind",
+    },
     "TITLE": "Lifecycle Engine",
     "DESCRIPTION": "Customers, events, segments and coupons for partner systems.",
     "VERSION": "1",

@@ -27,6 +27,7 @@ class Scope(models.TextChoices):
     EVENTS_WRITE = "events:write", _("Send events")
     PRODUCTS_WRITE = "products:write", _("Write products")
     SEGMENTS_READ = "segments:read", _("Read segments")
+    SEGMENTS_WRITE = "segments:write", _("Write segments and their lists")
     SEGMENTS_PREVIEW = "segments:preview", _("Preview rules")
     COUPONS_REDEEM = "coupons:redeem", _("Redeem coupons")
 

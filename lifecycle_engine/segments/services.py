@@ -1,12 +1,14 @@
 """Saving segments: their definitions, and what follows from a change."""
 
+from datetime import UTC, datetime
+
 from django.db import transaction
 from django.db.models.functions import Now
 
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.segments.due import refreshes_want
 from lifecycle_engine.segments.evaluation import SegmentRefreshError
-from lifecycle_engine.segments.models import Segment, SegmentState, TouchedCustomer
+from lifecycle_engine.segments.models import Segment, SegmentKind, SegmentState, TouchedCustomer
 from lifecycle_engine.segments.refreshing import (
     RefreshReport,
     RefreshResult,
@@ -16,6 +18,8 @@ from lifecycle_engine.segments.refreshing import (
 from lifecycle_engine.segments.rules import Rule, RuleError, rule_parse
 from lifecycle_engine.segments.selectors import segment_references, segments_live
 from lifecycle_engine.segments.versions import version_record
+
+_EMPTY_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 __all__ = [
     "RefreshReport",
@@ -35,6 +39,7 @@ def segment_save(
     rule: object,
     description: str = "",
     state: str = SegmentState.LIVE,
+    kind: str = SegmentKind.DYNAMIC,
     by: str = "",
 ) -> Segment:
     """Create or change the segment with that key, and have its membership computed.
@@ -44,21 +49,24 @@ def segment_save(
     Args:
         key: the segment's name for programs.
         name: its name for people.
-        rule: the rule's JSON document.
+        rule: the rule's JSON document; empty for a segment by list.
         description: what it is for.
         state: live or archived.
+        kind: by rule or by list, for a new segment; it stays what it is.
         by: who changes it.
 
     Raises:
         RuleError: the rule can't be used, reads a segment that isn't there, or reads itself by way
             of others. Nothing is changed then.
     """
-    parsed = rule_parse(rule)
     with transaction.atomic():
         # Two definitions that are saved at once could make a cycle that neither sees.
         sql_rows("segments", "definitions_lock")
-        rule_references_check(parsed, key=key)
-        segment = Segment.objects.filter(key=key).first() or Segment(key=key, created_by=by)
+        segment = Segment.objects.filter(key=key).first() or _segment_new(key, kind, by)
+        if segment.kind == SegmentKind.DYNAMIC:
+            rule_references_check(rule_parse(rule), key=key)
+        elif rule != {}:
+            raise RuleError("rule", rule, "must be empty: the segment's members are a list")
         fresh = segment.pk is None or segment.rule != rule or segment.state != state
         if segment.pk is not None and segment.rule != rule:
             segment.version += 1
@@ -73,6 +81,14 @@ def segment_save(
         if state == SegmentState.ARCHIVED:
             TouchedCustomer.objects.filter(segment=segment).delete()
     segment.refresh_from_db()
+    return segment
+
+
+def _segment_new(key: str, kind: str, by: str) -> Segment:
+    segment = Segment(key=key, kind=kind, rule={}, created_by=by)
+    if kind == SegmentKind.STATIC:
+        # Nobody is on the list yet, and that is right at any time.
+        segment.size, segment.as_of, segment.members_version = 0, _EMPTY_SINCE, 1
     return segment
 
 

@@ -44,10 +44,14 @@ def test_a_segment_says_what_it_is_and_how_fresh(client):
         "rule": country_rule("DE"),
         "sentence": "A customer who has a profile where country is DE.",
         "version": 1,
+        "kind": "dynamic",
         "state": "live",
+        "upkeep": "failed",
         "size": 7,
         "as_of": "2017-12-01T00:00:00Z",
         "refreshed_at": None,
+        "refresh_seconds": None,
+        "refresh_due_at": None,
         "error": "rule: trouble",
     }
 
