@@ -64,6 +64,9 @@ def for_builders(view: View[Arguments]) -> View[Arguments]:
         try:
             return view(request, *args, **kwargs)
         except SegmentDraft.DoesNotExist as error:
+            if request.method == "GET" and "HX-Request" in request.headers:
+                # A question of a page that is being left: its draft was published or discarded.
+                return HttpResponse(status=204)
             raise Http404 from error
 
     return cast("View[Arguments]", guarded)

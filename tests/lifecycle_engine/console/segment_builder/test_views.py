@@ -217,6 +217,8 @@ def test_only_the_owner_and_only_who_may_change_segments(builder, client):
     other.user_permissions.add(Permission.objects.get(codename="change_segment"))
     assert client.get(builder.url()).status_code == 404
     assert client.post(builder.url("publish"), {"revision": 0}).status_code == 404
+    late = client.get(builder.url("counts"), headers={"HX-Request": "true"})
+    assert (late.status_code, late.content) == (204, b"")
 
 
 def test_a_plain_reader_sees_the_segment_and_no_button(client):
