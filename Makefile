@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
+.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-mutations test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-spark: $(VENV)/dev.stamp $(VENV)/spark.stamp ## Run the tests of features a
 test-rules: export RULES_EXAMPLES ?= 2000
 test-rules: $(VENV)/dev.stamp ## Try many random rules in all engines (RULES_EXAMPLES=2000; some minutes)
 	$(BIN)/python -m pytest tests/lifecycle_engine/segments/rules/test_engines.py tests/lifecycle_engine/segments/rules/test_expiring.py
+
+test-mutations: $(VENV)/dev.stamp ## Break each condition in every small way: the tests have to see it (many minutes)
+	RULE_MUTANTS=all $(BIN)/python -m pytest -n 2 tests/lifecycle_engine/segments/rules/test_mutations.py
 
 check: lint contracts types test ## What CI runs: lint, contracts, types, tests
 

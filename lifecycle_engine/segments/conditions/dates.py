@@ -1,6 +1,7 @@
 """How far a date of the customer is from today, this year's or that of the day itself."""
 
 import re
+from calendar import isleap
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import reduce
@@ -183,23 +184,19 @@ def _offset_words(days: int) -> str:
     return _("in %(days)s days") % {"days": days}
 
 
-def _is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-
-
 def _month_days(days: Iterator[date]) -> Iterator[str]:
     for day in days:
         yield day.isoformat()[_YEAR_LENGTH + 1 :]
-        if (day.month, day.day) == (2, 28) and not _is_leap(day.year):
+        if (day.month, day.day) == (2, 28) and not isleap(day.year):
             yield "02-29"
 
 
 def _years_before(now: date) -> Iterator[date]:
     """The days whose anniversary is on this one."""
     for year in range(_FIRST_YEAR, now.year):
-        if (now.month, now.day) != (2, 29) or _is_leap(year):
+        if (now.month, now.day) != (2, 29) or isleap(year):
             yield now.replace(year=year)
-        if (now.month, now.day) == (2, 28) and _is_leap(year) and not _is_leap(now.year):
+        if (now.month, now.day) == (2, 28) and isleap(year) and not isleap(now.year):
             yield date(year, 2, 29)
 
 

@@ -13,8 +13,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from lifecycle_engine.warehouse.delta import DeltaStore
-from lifecycle_engine.warehouse.engines.duckdb import DuckDBEngine
+from tests.engines import ON_SPARK, engine_for
 
 # Texts compare byte by byte, as in the other engines; a function's result takes its argument's
 # collation.
@@ -88,9 +87,10 @@ def _postgres(_folder):
 
 
 @contextmanager
-def _duckdb(folder):
-    with closing(DuckDBEngine(DeltaStore(folder), threads=1)) as engine:
+def _own(folder):
+    with closing(engine_for(folder)) as engine:
         yield engine
 
 
-ENGINES = {"duckdb": _duckdb, "postgres": _postgres}
+#: By name: the engine's own, which is DuckDB or Spark, and PostgreSQL.
+ENGINES = {"spark" if ON_SPARK else "duckdb": _own, "postgres": _postgres}

@@ -1,5 +1,6 @@
 """Random conditions of every kind, and random rules of them."""
 
+import hashlib
 from datetime import timedelta
 from functools import cache
 
@@ -8,10 +9,16 @@ from hypothesis import strategies as st
 from tests.lifecycle_engine.segments.rules.worlds import EVENTS, PARTS, SCALARS, TEXTS, ZONES
 
 _NAMES = st.sampled_from(EVENTS)
+_SALT = "june"
 _DAYS = st.sampled_from([1, 2, 7, 30])
 _SCALARS = st.sampled_from(SCALARS)
 _WORDS = st.sampled_from([text for text in TEXTS if text] + [","])
 _ORDERED = _SCALARS.filter(lambda value: not isinstance(value, bool))
+
+
+def _place(customer_id):
+    """The customer's place in the split, in percent."""
+    return int(hashlib.md5(f"{_SALT}:{customer_id}".encode()).hexdigest()[:8], 16) % 10_000 / 100
 
 
 def _dict(optional=None, **fields):
@@ -98,7 +105,7 @@ def _dates(at):
     )
     fields = {
         "condition": "date.near",
-        "field": st.sampled_from(["created_at", "attributes.born", "attributes.a"]),
+        "field": st.sampled_from(["created_at", *["attributes.born"] * 3, "attributes.a"]),
     }
     zone = {"time_zone": st.sampled_from(["UTC", *ZONES])}
     both = pair.flatmap(
@@ -113,10 +120,14 @@ def _dates(at):
         _dict(
             condition="attribute",
             field="created_at",
-            operator=st.just("at_least"),
+            operator=st.sampled_from(["at_least", "at_most"]),
             value=st.sampled_from(created),
         ),
-        _dict(condition="attribute", field="created_at", operator=st.just("present")),
+        _dict(
+            condition="attribute",
+            field="created_at",
+            operator=st.sampled_from(["present", "missing"]),
+        ),
     )
     return both, one, moment
 
@@ -127,7 +138,13 @@ _KEYS = (
     *("location.near", "event.count", "event.absent", "event.first_or_last", "event.figure"),
     *("event.sequence", "order.recency", "order.total", "category.bought", "category.lapsed"),
     *("category.share", "segment.member", "stage.is", "consent.granted", "coupon.has"),
-    *("random.bucket", "score.value", "score.percentile", "recommendation.contains"),
+    *(
+        "random.bucket",
+        "random.bucket",
+        "score.value",
+        "score.percentile",
+        "recommendation.contains",
+    ),
 )
 
 
@@ -234,8 +251,17 @@ def _standing_kinds():
             condition="coupon.has",
             state=st.sampled_from(["issued", "redeemed", "expired"]),
         ),
+        # The slices begin and end at a customer's own place.
         _dict(
-            {"from_percent": st.just(25)}, condition="random.bucket", salt=_NAMES, below_percent=75
+            {"from_percent": st.sampled_from([0.01, _place(3), _place(4)])},
+            condition="random.bucket",
+            salt=_SALT,
+            below_percent=st.sampled_from([99, 99.99]),
+        ),
+        _dict(
+            condition="random.bucket",
+            salt=_SALT,
+            below_percent=st.sampled_from([_place(5), _place(6), 0.5]),
         ),
         _dict(condition="score.value", value=st.sampled_from([0, 0.5, 1]), **compared),
         _dict(condition="score.percentile", percentile=st.sampled_from([0, 50, 90]), **compared),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _MISSING = (None, "")
@@ -106,11 +106,8 @@ def _parts(number):
 def _attribute(leaf, customer, _world):
     field = leaf["field"]
     if field == "created_at":
-        text = customer["created_at"]
-        value = leaf.get("value")
-        if value is not None:
-            text, value = text.strftime("%Y-%m-%d"), value[:10]
-        return _compare(text, leaf["operator"], value)
+        value = leaf.get("value") and datetime.fromisoformat(leaf["value"])
+        return _compare(customer["created_at"], leaf["operator"], value)
     if field.startswith("attributes."):
         return _member_holds(customer["attributes"], field.removeprefix("attributes."), leaf)
     return _compare(customer.get(field), leaf["operator"], leaf.get("value"))

@@ -35,7 +35,9 @@ TEXTS = (
         "1e400",
         "true",
     ),
-    *("ä", "日本", "%", "a_b", "O'x", '"q"', "\\", "null", "😀", "true", "[x"),
+    *("ä", "日本", "%", "a_b", "O'x", '"q"', "\\", "null", "😀", "true", "[x", "b{["),
+    # A number of as many characters as one may have, and of one more.
+    *("0" * 49 + "5", "0" * 50 + "5"),
 )
 SCALARS = (*TEXTS, 5, -3, 5.5, 0.1, 7, True, False)
 VALUES = (*SCALARS, None, None, ["a", "b"], ["5", 5, None], [], [","], {"k": 1})
@@ -71,7 +73,7 @@ def moments(at):
 
 
 def _rows(rng, most, **columns):
-    named = {"customer_id": [*CUSTOMERS, 999], **columns}
+    named = {"customer_id": [*CUSTOMERS, 999, None], **columns}
     return [
         {name: rng.choice(values) for name, values in named.items()}
         for _row in range(rng.randint(most // 2, most))
@@ -84,11 +86,15 @@ def _members(rng):
 
 def _customers(rng, at):
     dates = [None, "", "x", "2017-13-01", "1990-12-1", "1988-02-29", "1987-02-28", "1987-03-01"]
-    for days in (-366, -365, -31, -30, -8, -7, -1, 0, 1, 7, 8, 30, 365):
+    yearly = ["1988-02-29", "1987-02-28", "1987-03-01", "2016-02-29"]
+    for days in (-366, -365, -31, -30, -8, -7, -1, 0, 0, 1, 1, 7, 8, 30, 31, 365):
         near = (at + timedelta(days=days)).date()
-        dates += [near.isoformat(), f"{near.isoformat()}T10:00:00Z"]
-        dates += [f"{near.year - 20}{near.isoformat()[4:]}", f"{near.isoformat()}x"]
+        dates += [near.isoformat(), f"{near.isoformat()}T10:00:00Z", f"{near.isoformat()}x"]
+        yearly += [f"{near.year - years}{near.isoformat()[4:]}" for years in (0, 1, 20)]
+        yearly.append(f"{near.year - 20}{near.isoformat()[4:]} 10:00")
     seen = [
+        *(datetime(2012, 2, day, 12, tzinfo=UTC) for day in (28, 28, 29, 29, 29)),
+        *(datetime(2013, month, 1, tzinfo=UTC) for month in (3, 3, 4)),
         *moments(at),
         *(moment - timedelta(days=days) for moment in moments(at) for days in (365, 366, 730)),
     ]
@@ -96,7 +102,7 @@ def _customers(rng, at):
 
     def one(customer_id):
         said = _members(rng) | {
-            "born": rng.choice(dates),
+            "born": rng.choice(dates if rng.random() < 0.4 else yearly),
             "latitude": rng.choice(degrees),
             "longitude": rng.choice(degrees),
         }
