@@ -42,6 +42,7 @@ def _size_chart(sizes: Sequence[SegmentSize]) -> Chart:
         title=_("Size day by day"),
         points=points[-_DAYS_PLOTTED:],
         columns=(_("Day"), _("Members")),
+        ticks=[f"{day:%m-%d}" for day in _days(by_day)][-_DAYS_PLOTTED:],
     )
 
 
