@@ -1,8 +1,5 @@
 """Segments, memberships and lifecycle stages in the admin."""
 
-from typing import Any
-
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -20,35 +17,13 @@ from lifecycle_engine.segments.models import (
     TouchedCustomer,
     Upkeep,
 )
-from lifecycle_engine.segments.rules import RuleError, rule_parse
-from lifecycle_engine.segments.services import rule_references_check, segment_save
 from lifecycle_engine.segments.stage_models import StageThresholds
-
-
-class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A segment whose rule is read by the rule language before anything is saved."""
-
-    class Meta:
-        model = Segment
-        fields = ["name", "key", "description", "rule", "state"]
-
-    def clean(self) -> dict[str, Any]:
-        """Put what is wrong with the rule at its field, with the place inside the rule."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if "rule" in cleaned:
-            key = cleaned.get("key") or self.instance.key
-            try:
-                rule_references_check(rule_parse(cleaned["rule"]), key=key)
-            except RuleError as error:
-                self.add_error("rule", str(error))
-        return cleaned
 
 
 @admin.register(Segment)
 class SegmentAdmin(EngineAdmin):
-    """Audiences by rule."""
+    """Audiences by rule; one is changed in the builder only."""
 
-    form = SegmentForm
     list_display = [
         "name",
         "key",
@@ -61,21 +36,6 @@ class SegmentAdmin(EngineAdmin):
     ]
     list_filter = ["state", "kind"]
     search_fields = ["name", "key"]
-    readonly_fields = ["version", "size", "as_of", "refreshed_at", "refresh_seconds", "error"]
-    fieldsets = [
-        (None, {"fields": [("name", "key"), "description", "rule", "state"]}),
-        (
-            _("Membership"),
-            {
-                "fields": [
-                    ("size", "as_of"),
-                    ("refreshed_at", "refresh_seconds"),
-                    "version",
-                    "error",
-                ]
-            },
-        ),
-    ]
     ordering = ["name"]
 
     @labelled(
@@ -99,31 +59,9 @@ class SegmentAdmin(EngineAdmin):
         """How it stands with the membership, as a coloured label."""
         return segment.upkeep, str(segment.upkeep.label)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
-        """A key is what rules and programs know the segment by: it stays."""
-        return [*self.readonly_fields, *(["key"] if obj else [])]
-
-    def get_prepopulated_fields(
-        self, request: HttpRequest, obj: Segment | None = None
-    ) -> dict[str, list[str]]:
-        """A new segment's key comes from its name."""
-        return {} if obj else {"key": ["name"]}
-
     def has_delete_permission(self, request: HttpRequest, obj: Segment | None = None) -> bool:
         """A segment is archived: rules and campaigns may point at it."""
         return False
-
-    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
-        """Save through the service, which also has the membership computed."""
-        saved = segment_save(
-            key=obj.key,
-            name=obj.name,
-            rule=obj.rule,
-            description=obj.description,
-            state=obj.state,
-            by=request.user.get_username(),
-        )
-        obj.__dict__.update(saved.__dict__)
 
 
 @admin.register(Membership)

@@ -8,7 +8,7 @@ app_name = "segments"
 
 urlpatterns = [
     path("segments/", write_api.SegmentsView.as_view(), name="list"),
-    path("segments/preview/", preview_api.SegmentPreview.as_view(), name="preview"),
+    path("segment-previews/", preview_api.SegmentPreview.as_view(), name="preview"),
     path("segments/<slug:key>/", write_api.SegmentView.as_view(), name="detail"),
     path("segments/<slug:key>/members/", api.SegmentMembers.as_view(), name="members"),
     path("segments/<slug:key>/members/add/", write_api.ListAdd.as_view(), name="add"),

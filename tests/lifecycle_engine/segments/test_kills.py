@@ -94,7 +94,7 @@ def test_failures_are_tried_again_ever_more_seldom_and_not_all_at_once():
     for attempt, about in ((1, 30), (2, 60), (30, 3600)):
         found = [waits[segment.pk, attempt].total_seconds() for segment in segments]
         assert all(0.49 * about <= seconds <= 1.51 * about for seconds in found)
-        assert len({round(seconds, 1) for seconds in found}) == len(segments)
+        assert max(found) - min(found) > 0.1 * about
 
 
 def test_no_more_than_so_many_are_computed_at_once():

@@ -177,7 +177,7 @@ PASSES = {
 
 
 @hypothesis_settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     # To make a failure smaller takes minutes here, and the story can be read as it is.
     phases=[Phase.generate],

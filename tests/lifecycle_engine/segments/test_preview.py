@@ -146,7 +146,7 @@ def _client(*scopes, name="shop", **options):
 
 
 def _post(client, document):
-    return client.post("/api/v1/segments/preview/", {"rule": document}, format="json")
+    return client.post("/api/v1/segment-previews/", {"rule": document}, format="json")
 
 
 def test_the_api_previews_and_saves_nothing():

@@ -127,7 +127,7 @@ happenings = st.lists(
 
 
 @hypothesis_settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

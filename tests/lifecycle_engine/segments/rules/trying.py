@@ -17,6 +17,8 @@ from tests.lifecycle_engine.segments.rules.worlds import MOMENTS, world
 EXAMPLES = max(20, int(os.environ.get("RULES_EXAMPLES", "60")))
 LARGE = settings(
     deadline=None,
+    # The same rules in each run, unless somebody asks for more: what fails, failed for its author.
+    derandomize="RULES_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     # A failing example of this size takes minutes to shrink, and is readable as it is.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
