@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import DataError, OperationalError, connection, connections
 
+from lifecycle_engine.events import services
 from lifecycle_engine.events.grouping import Group
 from lifecycle_engine.events.models import Event
 from lifecycle_engine.events.partitions import partitions_ensure
@@ -137,7 +138,8 @@ def together(*batches):
         first = pool.submit(ingested, "held", [track("first"), track("beside")])
         until(lambda: waiting_for_a_lock(other) == 1)
         futures = [pool.submit(ingested, *batch) for batch in batches]
-        time.sleep(0.3)  # They come to where they wait for the first one.
+        # They come to where they wait for the first one.
+        until(lambda: len(services._GROUP._waiting) == len(batches))
         other.rollback()
         return [future.result(PATIENCE) for future in (first, *futures)]
 
