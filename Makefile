@@ -31,8 +31,10 @@ clean-demo: ## Remove what the demo made
 run: $(VENV)/demo.stamp ## Start the whole stack without demo data (PORT=, VAR=)
 	@$(MANAGE) run --port $(PORT)
 
+# A test that hangs says where it does, and fails.
 test: $(VENV)/dev.stamp ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadscope --max-worker-restart=0 \
+	  -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
 test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends, and workers that keep segments up (some minutes)
 	$(BIN)/python -m pytest -s -m faults tests/faults

@@ -131,15 +131,18 @@ def ingested(source, items):
 def together(*batches):
     """The batches as they are ingested while another transaction holds the first one's receipt."""
     partitions_ensure(months=[RECEIVED])
-    with another_connection() as other, ThreadPoolExecutor(len(batches)) as pool:
+    # The connection is let go before the pool waits for its threads, whatever fails here.
+    with ThreadPoolExecutor(1 + len(batches)) as pool, another_connection() as other:
         other.execute(
             "INSERT INTO events_eventreceipt (source, message_id) VALUES ('held', 'first')"
         )
         first = pool.submit(ingested, "held", [track("first"), track("beside")])
         until(lambda: waiting_for_a_lock(other) == 1)
-        futures = [pool.submit(ingested, *batch) for batch in batches]
-        # They come to where they wait for the first one.
-        until(lambda: len(services._GROUP._waiting) == len(batches))
+        futures = []
+        for number, batch in enumerate(batches, 1):
+            futures.append(pool.submit(ingested, *batch))
+            # It comes to where it waits for the first one.
+            until(lambda number=number: len(services._GROUP._waiting) == number)
         other.rollback()
         return [future.result(PATIENCE) for future in (first, *futures)]
 
