@@ -1,6 +1,5 @@
 """Conditions of the rule language that read scores."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
@@ -65,6 +64,7 @@ class ScoreValue(Condition[ScoreValueConfig]):
     key: ClassVar[str] = "score.value"
     label: ClassVar[Any] = gettext_lazy("Score")
     Config: ClassVar[type[Config]] = ScoreValueConfig
+    timeless = True
 
     def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
         """Whether the score is there and compares."""
@@ -76,14 +76,6 @@ class ScoreValue(Condition[ScoreValueConfig]):
     def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
         """The score."""
         return _score_of(tables, customers, self.config.scorer, "value")
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing: scores are stored."""
-        return None
 
     def sentence(self) -> str:
         """The condition in words."""
@@ -101,6 +93,7 @@ class ScorePercentile(Condition[ScorePercentileConfig]):
     key: ClassVar[str] = "score.percentile"
     label: ClassVar[Any] = gettext_lazy("Score percentile")
     Config: ClassVar[type[Config]] = ScorePercentileConfig
+    timeless = True
 
     def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
         """Whether the score is there and its percentile compares."""
@@ -112,14 +105,6 @@ class ScorePercentile(Condition[ScorePercentileConfig]):
     def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
         """The score's percentile."""
         return _score_of(tables, customers, self.config.scorer, "percentile")
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing: scores are stored."""
-        return None
 
     def sentence(self) -> str:
         """The condition in words."""
@@ -142,6 +127,7 @@ class RecommendationContains(Condition[RecommendationConfig]):
     key: ClassVar[str] = "recommendation.contains"
     label: ClassVar[Any] = gettext_lazy("Recommended")
     Config: ClassVar[type[Config]] = RecommendationConfig
+    timeless = True
 
     def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
         """Look into the stored recommendations."""
@@ -153,14 +139,6 @@ class RecommendationContains(Condition[RecommendationConfig]):
         items = self._items(tables)
         mine = items.semi_join(customers, items.customer_id == customers.id)
         return mine["rank"].min().as_scalar()
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing: recommendations are stored."""
-        return None
 
     def _items(self, tables: Tables) -> ir.Table:
         items = tables["recommendations"]

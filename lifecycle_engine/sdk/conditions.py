@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import ibis.expr.types as ir
 
@@ -26,6 +26,9 @@ class Condition(Extension, Generic[ConfigT]):
 
     In a rule a condition is written ``{"condition": "<key>", …fields of Config}``.
     """
+
+    #: Whether only rows that come in change the outcome, never time alone; see ``expiring``.
+    timeless: ClassVar[bool] = False
 
     def __init__(self, config: ConfigT) -> None:
         self.config = config
@@ -61,7 +64,11 @@ class Condition(Extension, Generic[ConfigT]):
         """
         return None
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:  # noqa: ARG002
+    def expiring(
+        self,
+        tables: Tables,
+        since: datetime,  # noqa: ARG002 - conditions that look want it
+    ) -> ir.Table | None:
         """Customers whose outcome may have changed since a moment only because time passed.
 
         A membership follows the rows that come in. This names those who need another look although
@@ -80,9 +87,10 @@ class Condition(Extension, Generic[ConfigT]):
 
         Returns:
             A table with the one column ``customer_id``, or None when time alone changes nothing.
-            Unless a condition says otherwise it is everybody, which is right and dear.
+            Unless a condition says otherwise it is nobody where the condition is ``timeless``, and
+            else everybody, which is right and dear.
         """
-        return tables.customers.select(customer_id=tables.customers.id)
+        return None if self.timeless else tables.customers.select(customer_id=tables.customers.id)
 
     def segments(self) -> Iterable[str]:
         """Keys of the segments whose membership the condition reads; for finding cycles."""

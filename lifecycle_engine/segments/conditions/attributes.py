@@ -114,6 +114,7 @@ class Attribute(Condition[AttributeConfig]):
     key = "attribute"
     label = gettext_lazy("Customer attribute")
     Config = AttributeConfig
+    timeless = True
 
     def expression(
         self,
@@ -159,14 +160,6 @@ class Attribute(Condition[AttributeConfig]):
         if field in TEXT_FIELDS:
             return customers[field].nullif("")
         return json_text(customers.attributes, field.removeprefix("attributes.")).nullif("")
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing."""
-        return None
 
     def sentence(self) -> str:
         """Such as "has a profile where country is DE"."""

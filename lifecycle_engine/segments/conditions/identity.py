@@ -1,7 +1,6 @@
 """How well the customer is known, and where they are."""
 
 import math
-from datetime import datetime
 from typing import Annotated, Literal
 
 import ibis
@@ -32,6 +31,7 @@ class IdentityKind(Condition[IdentityConfig]):
     key = "identity.kind"
     label = gettext_lazy("How the customer is known")
     Config = IdentityConfig
+    timeless = True
 
     def expression(
         self,
@@ -51,14 +51,6 @@ class IdentityKind(Condition[IdentityConfig]):
         """The customer number; of what is encrypted nothing."""
         reached = self.config.kind in {"email", "phone"}
         return None if reached else customers.external_id.nullif("")
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing."""
-        return None
 
     def sentence(self) -> str:
         """Such as "has an e-mail address"."""
@@ -87,6 +79,7 @@ class LocationNear(Condition[LocationConfig]):
     key = "location.near"
     label = gettext_lazy("Near a place")
     Config = LocationConfig
+    timeless = True
 
     def expression(
         self,
@@ -108,14 +101,6 @@ class LocationNear(Condition[LocationConfig]):
         haversine = self._haversine(*self._place(customers))
         # Rounding may take the far side of the globe a little beyond 1.
         return (2 * _EARTH_RADIUS * ibis.least(haversine, 1.0).sqrt().asin()).round(1)
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing."""
-        return None
 
     def _place(self, customers: ir.Table) -> tuple[ir.FloatingValue, ir.FloatingValue]:
         document = customers.attributes

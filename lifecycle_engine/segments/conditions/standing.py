@@ -33,6 +33,7 @@ class SegmentMember(Condition[MemberConfig]):
     key = "segment.member"
     label = gettext_lazy("Is in a segment")
     Config = MemberConfig
+    timeless = True
 
     def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
         """Look into the stored membership; the other segment's rule is not computed again."""
@@ -44,14 +45,6 @@ class SegmentMember(Condition[MemberConfig]):
         members = tables["memberships"]
         mine = own(members.filter(members.segment == self.config.segment), customers)
         return mine.joined_at.max().as_scalar()
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing: the other segment is stored."""
-        return None
 
     def sentence(self) -> str:
         """Such as "is in segment big-spenders"."""
@@ -77,6 +70,7 @@ class StageIs(Condition[StageConfig]):
     key = "stage.is"
     label = gettext_lazy("Lifecycle stage")
     Config = StageConfig
+    timeless = True
 
     def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
         """Look into the stored stages."""
@@ -87,14 +81,6 @@ class StageIs(Condition[StageConfig]):
     def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
         """The stage."""
         return own(tables["stages"], customers).stage.max().as_scalar()
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing: the stages are stored."""
-        return None
 
     def sentence(self) -> str:
         """Such as "is in stage loyal or developing"."""
@@ -205,6 +191,7 @@ class RandomBucket(Condition[BucketConfig]):
     key = "random.bucket"
     label = gettext_lazy("Random slice")
     Config = BucketConfig
+    timeless = True
 
     def expression(
         self,
@@ -224,14 +211,6 @@ class RandomBucket(Condition[BucketConfig]):
     ) -> ir.Value | None:
         """The customer's place, in percent."""
         return self._bucket(customers) / 100
-
-    def expiring(
-        self,
-        tables: Tables,  # noqa: ARG002 - the base names it
-        since: datetime,  # noqa: ARG002 - likewise
-    ) -> ir.Table | None:
-        """Time alone changes nothing."""
-        return None
 
     def _bucket(self, customers: ir.Table) -> ir.IntegerValue:
         """The name and the customer's id hashed into 10,000 buckets.
