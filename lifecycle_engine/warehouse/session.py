@@ -14,7 +14,11 @@ from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse.customers_log import CustomersLog
 from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.engines.opening import engine_open
-from lifecycle_engine.warehouse.errors import READ_ERRORS, WarehouseReadError
+from lifecycle_engine.warehouse.errors import (
+    READ_ERRORS,
+    WarehouseQueryError,
+    WarehouseReadError,
+)
 from lifecycle_engine.warehouse.registry import table_get
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
@@ -87,7 +91,7 @@ class SessionTables(Tables):
         """
         try:
             return self._log_table(name) if name in LOG_TABLES else self._live[name]
-        except READ_ERRORS as error:
+        except (*READ_ERRORS, WarehouseQueryError) as error:
             raise WarehouseReadError(f"Table {name!r} can't be read: {error}") from error
 
     def _log_table(self, name: str) -> ir.Table:

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 
 import duckdb
 import ibis
@@ -11,6 +11,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from lifecycle_engine.warehouse.delta import DeltaStore
+from lifecycle_engine.warehouse.engines.statements import log_statement
+from lifecycle_engine.warehouse.errors import WarehouseQueryError
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
 # The key is quoted, so that one with a dot or a slash is a name and not a path.
@@ -58,21 +60,17 @@ class DuckDBEngine:
         if not files:
             return self.live_table(name, schema.empty_table())
         listed = ", ".join(_quoted(file) for file in files)
-        columns = ", ".join(f'"{column}"' for column in schema.names)
-        joined = ""
-        if merged is not None:
-            root = "coalesce(root_id, customer_id) AS customer_id"
-            columns = columns.replace('"customer_id"', root)
-            joined = f' LEFT JOIN "{merged.get_name()}" ON profile_id = customer_id'
-        bounds = [f"occurred_at < {_moment(end)}"]
-        if start is not None:
-            bounds.append(f"occurred_at >= {_moment(start)}")
-        unique = self._unique(name)
-        self._connection.execute(
-            f'CREATE TEMP VIEW "{unique}" AS SELECT {columns}'  # noqa: S608 - all quoted above
-            f" FROM read_parquet([{listed}], hive_partitioning = false){joined}"
-            f" WHERE {' AND '.join(bounds)}"
+        statement = log_statement(
+            f"read_parquet([{listed}], hive_partitioning = false)",
+            schema,
+            start=start,
+            end=end,
+            merged=merged,
+            quote='"',
+            moment="TIMESTAMPTZ",
         )
+        unique = self._unique(name)
+        self._connection.execute(f'CREATE TEMP VIEW "{unique}" AS {statement}')
         return ibis.table(ibis.Schema.from_pyarrow(schema), name=unique)
 
     def live_table(self, name: str, rows: pa.Table) -> ir.Table:
@@ -85,12 +83,19 @@ class DuckDBEngine:
         return ibis.table(ibis.Schema.from_pyarrow(rows.schema), name=unique)
 
     def execute(self, expression: ir.Expr) -> pa.Table:
-        """Compute an expression."""
+        """Compute an expression.
+
+        Raises:
+            WarehouseQueryError: DuckDB refuses it, or fails.
+        """
         table = expression.as_table()
         for given in table.op().find(ops.InMemoryTable):
             self._connection.register(given.name, given.data.to_pyarrow(given.schema))
         statement = ibis.to_sql(table, dialect="duckdb", pretty=False)
-        found = self._connection.sql(statement).to_arrow_table()
+        try:
+            found = self._connection.sql(statement).to_arrow_table()
+        except duckdb.Error as error:
+            raise WarehouseQueryError(str(error)) from error
         return found.cast(table.schema().to_pyarrow())
 
     def close(self) -> None:
@@ -104,7 +109,3 @@ class DuckDBEngine:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _moment(at: datetime) -> str:
-    return f"TIMESTAMPTZ '{at.astimezone(UTC).isoformat()}'"

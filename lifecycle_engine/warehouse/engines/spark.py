@@ -3,7 +3,9 @@
 The folder of the columnar copy has to be at the same path on every machine of the cluster.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 
 import ibis
 import ibis.expr.operations as ops
@@ -14,6 +16,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from lifecycle_engine.warehouse.delta import DeltaStore
+from lifecycle_engine.warehouse.engines.statements import log_statement
 from lifecycle_engine.warehouse.errors import WarehouseQueryError
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
@@ -71,23 +74,20 @@ class SparkEngine:
         files = self._store.files(name, start=start, end=end)
         if not files:
             return self.live_table(name, schema.empty_table())
-        copied = self._unique(f"{name}_files")
-        read = self._session.read.schema(from_arrow_schema(schema))
-        read.parquet(*files).createOrReplaceTempView(copied)
-        columns = ", ".join(f"`{column}`" for column in schema.names)
-        joined = ""
-        if merged is not None:
-            root = "coalesce(root_id, customer_id) AS customer_id"
-            columns = columns.replace("`customer_id`", root)
-            joined = f" LEFT JOIN `{merged.get_name()}` ON profile_id = customer_id"
-        bounds = [f"occurred_at < {_moment(end)}"]
-        if start is not None:
-            bounds.append(f"occurred_at >= {_moment(start)}")
-        unique = self._unique(name)
-        self._session.sql(
-            f"SELECT {columns} FROM `{copied}`{joined}"  # noqa: S608 - all quoted above
-            f" WHERE {' AND '.join(bounds)}"
-        ).createOrReplaceTempView(unique)
+        copied, unique = self._unique(f"{name}_files"), self._unique(name)
+        statement = log_statement(
+            f"`{copied}`",
+            schema,
+            start=start,
+            end=end,
+            merged=merged,
+            quote="`",
+            moment="TIMESTAMP",
+        )
+        with _told():
+            read = self._session.read.schema(from_arrow_schema(schema))
+            read.parquet(*files).createOrReplaceTempView(copied)
+            self._session.sql(statement).createOrReplaceTempView(unique)
         return ibis.table(ibis.Schema.from_pyarrow(schema), name=unique)
 
     def live_table(self, name: str, rows: pa.Table) -> ir.Table:
@@ -108,10 +108,8 @@ class SparkEngine:
             self._given(given.name, given.data.to_pyarrow(given.schema))
         # The backend by its name, since asking for it registers the options that compiling reads.
         statement = ibis.to_sql(table, dialect=ibis.pyspark.name, pretty=False)
-        try:
+        with _told():
             found = self._session.sql(statement).toArrow()
-        except PySparkException as error:
-            raise WarehouseQueryError(str(error).partition("\n")[0]) from error
         return found.cast(table.schema().to_pyarrow())
 
     def close(self) -> None:
@@ -120,8 +118,9 @@ class SparkEngine:
             self._session.catalog.dropTempView(view)
 
     def _given(self, view: str, rows: pa.Table) -> None:
-        frame = self._session.createDataFrame(rows, schema=from_arrow_schema(rows.schema))
-        frame.createOrReplaceTempView(view)
+        with _told():
+            frame = self._session.createDataFrame(rows, schema=from_arrow_schema(rows.schema))
+            frame.createOrReplaceTempView(view)
 
     def _unique(self, name: str) -> str:
         view = f"{name}_{len(self._views) + 1}"
@@ -129,5 +128,10 @@ class SparkEngine:
         return view
 
 
-def _moment(at: datetime) -> str:
-    return f"TIMESTAMP '{at.astimezone(UTC).isoformat()}'"
+@contextmanager
+def _told() -> Iterator[None]:
+    """Give what Spark says the type that callers know; its first line says what is wrong."""
+    try:
+        yield
+    except PySparkException as error:
+        raise WarehouseQueryError(str(error).partition("\n")[0]) from error
