@@ -78,20 +78,6 @@ def touched_settle(*, at: datetime, limit: int = _CUSTOMERS) -> RefreshReport | 
             return _settle(segments, held, at, limit)
 
 
-def segments_refresh_touched(
-    *, customer_ids: Sequence[int], at: datetime, cause: str = "event"
-) -> RefreshReport:
-    """Ask every live segment about these customers only.
-
-    A segment whose members are not those of its rule, or whose last computation failed, is left to
-    its next whole refresh: a partial one would hide that others are wrong. One that is being
-    computed is left out; ``touched_settle`` sees to it that it is asked afterwards.
-    """
-    wanted = segments_dynamic().order_by("pk").values_list("pk", flat=True)
-    with segments_held(list(wanted)) as held:
-        return held_ask(held, customer_ids, moment_of(held, at), cause)
-
-
 def _settle(
     segments: Sequence[Segment], held: Collection[int], at: datetime, limit: int
 ) -> RefreshReport | None:
@@ -206,4 +192,6 @@ def _handle(batch: Batch) -> None:
 
 
 def _collect(batch: Batch, at: datetime) -> None:
-    sql_execute("segments", "touched_collect", batch_bounds(batch) | {"at": at})
+    # A segment that comes later is first computed as a whole, with all that is in the log by then.
+    if segments_dynamic().exists():
+        sql_execute("segments", "touched_collect", batch_bounds(batch) | {"at": at})

@@ -32,6 +32,12 @@ def _changes(segment):
     return list(rows.values_list("customer_id", "kind", "at", "cause"))
 
 
+def _news(customer_ids, *, at):
+    """Have segments asked about customers as if they had news."""
+    touched.customers_touch(customer_ids=customer_ids, at=at)
+    return touched.touched_settle(at=at)
+
+
 def _member_ids(segment):
     return selectors.segment_member_ids(segment_id=segment.pk).tolist()
 
@@ -227,7 +233,7 @@ def test_what_one_segment_meets_in_a_plugin_or_the_warehouse_stops_no_other(
         fine = SegmentFactory(key="fine")
         whole = services.segments_refresh_all(at=NOW)
         Segment.objects.update(error="", as_of=NOW, members_version=1)
-        partly = touched.segments_refresh_touched(customer_ids=[german], at=NOW)
+        partly = _news([german], at=NOW)
 
     assert sorted(whole.failed) == ["adbc", "delta", "plugin"]
     assert [result.segment_id for result in whole.refreshed] == [fine.pk]
@@ -281,7 +287,7 @@ def test_touched_customers_alone_are_looked_at(queued):
     Customer.objects.filter(pk=german).update(country="FR")
     Customer.objects.filter(pk__in=[french, dutch]).update(country="DE")
 
-    report = touched.segments_refresh_touched(customer_ids=[german, french], at=_LATER)
+    report = _news([german, french], at=_LATER)
 
     assert report.failed == {}
     assert [(r.segment_id, r.size, r.joined, r.left) for r in report.refreshed] == [
@@ -317,7 +323,7 @@ def test_a_definition_that_changes_while_its_lock_is_waited_for_is_the_one_that_
         return held(segment_ids)
 
     monkeypatch.setattr(touched, "segments_held", held_after_a_change)
-    touched.segments_refresh_touched(customer_ids=[german, french], at=_LATER)
+    _news([german, french], at=_LATER)
 
     assert _member_ids(changed) == [french]
     assert _member_ids(archived) == []
@@ -328,7 +334,7 @@ def test_a_failed_segment_waits_for_its_whole_computation(queued):
     (german,) = _customers("DE")
     segment = SegmentFactory(as_of=NOW, size=0, error="engine away")
 
-    partial = touched.segments_refresh_touched(customer_ids=[german], at=_LATER)
+    partial = _news([german], at=_LATER)
     whole = services.segments_refresh_all(at=_LATER)
 
     assert (partial.refreshed, partial.failed) == ([], {})

@@ -70,6 +70,18 @@ def test_an_event_is_in_membership_though_the_mirror_never_ran():
     assert touched.touched_settle(at=NOW) is None
 
 
+def test_nobody_is_collected_for_no_segment_and_a_later_one_misses_nobody():
+    ada = _view("ada")
+
+    assert touched.touched_collect(at=NOW) == 1
+    assert _waiting() == 0
+    segment = SegmentFactory(rule=_VIEWED)
+    mirror.mirror_run()
+    services.segment_refresh(segment_id=segment.pk, at=NOW, cause="definition")
+
+    assert _member_ids(segment) == [ada]
+
+
 def test_a_whole_refresh_keeps_what_the_columnar_copy_lacks():
     segment = _computed(rule=_VIEWED)
     ada = _view("ada")
@@ -169,6 +181,7 @@ def test_a_new_rule_is_not_asked_before_its_members_are_complete():
 
 
 def test_a_crash_before_the_cursor_moves_collects_nobody(monkeypatch):
+    _computed(rule=_VIEWED)
     _view("ada")
     execute = touched.sql_execute
 
