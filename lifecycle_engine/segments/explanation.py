@@ -22,7 +22,7 @@ def segment_explain(*, segment: Segment, customer_id: int, at: datetime) -> dict
         RuleEvaluationError: it can't be evaluated.
     """
     rule = rule_parse(segment.rule)
-    with warehouse_session(as_of=at) as tables:
+    with warehouse_session(as_of=at, customer_ids=[customer_id]) as tables:
         return rule_explained(rule, tables, customer_id=customer_id)
 
 

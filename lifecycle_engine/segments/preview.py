@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lifecycle_engine.segments.explanation import rule_explained
 from lifecycle_engine.segments.preview_sessions import Kept, preview_sessions
 from lifecycle_engine.segments.rules import rule_parse, rule_select, rule_sentence
+from lifecycle_engine.warehouse.session import warehouse_session
 
 SAMPLE = 10
 
@@ -117,8 +118,8 @@ def preview_explained(*, document: object, customer_id: int, at: datetime) -> di
         RuleEvaluationError: it can't be evaluated.
     """
     rule = rule_parse(document)
-    with preview_sessions.use(at) as kept:
-        return rule_explained(rule, kept.tables, customer_id=customer_id)
+    with warehouse_session(as_of=at, customer_ids=[customer_id]) as tables:
+        return rule_explained(rule, tables, customer_id=customer_id)
 
 
 def rules_sizes(*, documents: Sequence[object], at: datetime) -> list[int]:

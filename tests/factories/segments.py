@@ -1,6 +1,7 @@
 """Segments, and tables held in memory for rules to run on."""
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,6 +77,7 @@ class MemoryTables:
     def __init__(self, engine: Engine, **rows: list[dict[str, Any]]) -> None:
         self.as_of = NOW
         self._engine = engine
+        self._ids: list[int] | None = None
         self._tables = {
             name: engine.live_table(name, pa.Table.from_pylist(rows.get(name, []), schema=schema))
             for name, schema in SCHEMAS.items()
@@ -87,9 +89,20 @@ class MemoryTables:
         other.__dict__.update(self.__dict__, as_of=moment)
         return other
 
+    def of(self, customer_ids: Collection[int]) -> "MemoryTables":
+        """The same, but of rows that are about customers those of some customers only."""
+        other = self.at(self.as_of)
+        other._ids = list(customer_ids)
+        return other
+
     def __getitem__(self, name):
         table = self._tables[name]
-        return table.filter(table.occurred_at < self.as_of) if "occurred_at" in table else table
+        if "occurred_at" in table:
+            table = table.filter(table.occurred_at < self.as_of)
+        column = "id" if name == "customers" else "customer_id"
+        if self._ids is None or column not in table:
+            return table
+        return table.filter(table[column].isin(self._ids))
 
     def __getattr__(self, name):
         return self[name]

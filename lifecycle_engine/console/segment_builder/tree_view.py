@@ -252,10 +252,6 @@ def variant_of(spec: FieldSpec, value: Any) -> str:
     return next(iter(spec.parts), "")
 
 
-def _optional(spec: FieldSpec, shapes: set[str]) -> bool:
-    return "none" in shapes if spec.kind == "any" else not spec.needed and not spec.default
-
-
 def _dashed(place: Place) -> str:
     return "-".join(map(str, place))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
 from typing import Any, TypeVar
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -21,7 +20,6 @@ from lifecycle_engine.segments.rules.tree import Group, Leaf, Rule
 from lifecycle_engine.warehouse.errors import WarehouseError
 
 _SCHEMA = pa.schema([pa.field("customer_id", pa.int64())])
-_BY_CUSTOMER = ("events", "orders", "order_lines")
 
 AnswerT = TypeVar("AnswerT")
 
@@ -43,15 +41,12 @@ class RuleEvaluationError(Exception):
     """A rule could not be evaluated: that is neither true nor false for anybody."""
 
 
-def rule_select(
-    rule: Rule, tables: Tables, *, customer_ids: Sequence[int] | None = None
-) -> pa.Table:
+def rule_select(rule: Rule, tables: Tables) -> pa.Table:
     """The customers for whom the rule holds as of ``tables.as_of``.
 
     Args:
         rule: what ``rule_parse`` gave; one that is not finished selects nobody.
-        tables: where to look.
-        customer_ids: look at these only; the events of others are then not even read.
+        tables: where to look; those of some customers select among these.
 
     Returns:
         One column, ``customer_id``, int64, in no particular order.
@@ -61,14 +56,14 @@ def rule_select(
     """
     if rule.root is None or not rule.finished:
         return _SCHEMA.empty_table()
-    seen = tables if customer_ids is None else _TablesOf(tables, _ids(customer_ids))
-    chosen = _evaluated("rule", lambda: seen.execute(_selection(rule.root, seen)))
+    chosen = _evaluated("rule", lambda: tables.execute(_selection(rule.root, tables)))
     return chosen.cast(_SCHEMA)
 
 
 def rule_explain(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, Outcome]:
     """What came of each condition for one customer, by the condition's path.
 
+    Best asked of this customer's tables only, ``warehouse_session(customer_ids=[customer_id])``.
     Empty when the customer is unknown to the warehouse or the rule has no condition.
 
     Raises:
@@ -76,13 +71,13 @@ def rule_explain(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, O
     """
     if not rule.leaves:
         return {}
-    seen = _TablesOf(tables, _ids([customer_id]))
-    columns = {f"leaf_{i}": _leaf(leaf, seen) for i, leaf in enumerate(rule.leaves)}
+    customer = tables.customers.filter(tables.customers.id == customer_id)
+    columns = {f"leaf_{i}": _leaf(leaf, tables, customer) for i, leaf in enumerate(rule.leaves)}
     for i, leaf in enumerate(rule.leaves):
-        observed = _observed(leaf, seen)
+        observed = _observed(leaf, tables, customer)
         if observed is not None:
             columns[f"observed_{i}"] = observed
-    rows = _evaluated("rule", lambda: seen.execute(seen.customers.select(**columns))).to_pylist()
+    rows = _evaluated("rule", lambda: tables.execute(customer.select(**columns))).to_pylist()
     if not rows:
         return {}
     return {
@@ -128,7 +123,7 @@ def _selection(root: Group | Leaf | None, tables: Tables) -> ir.Table:
 
 def _node(node: Group | Leaf | None, tables: Tables) -> ir.BooleanValue:
     if isinstance(node, Leaf):
-        return _leaf(node, tables)
+        return _leaf(node, tables, tables.customers)
     assert node is not None  # noqa: S101 - rule_select has returned for the empty rule
     children = [_node(child, tables) for child in node.children]
     if node.kind == "all":
@@ -137,14 +132,13 @@ def _node(node: Group | Leaf | None, tables: Tables) -> ir.BooleanValue:
     return ~either if node.kind == "none" else either
 
 
-def _leaf(leaf: Leaf, tables: Tables) -> ir.BooleanValue:
+def _leaf(leaf: Leaf, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
     """The condition's expression, never null: a null that met a NOT would stay null."""
-    condition = leaf.condition
-    return _asked(leaf, lambda: condition.expression(tables, tables.customers).fill_null(False))
+    return _asked(leaf, lambda: leaf.condition.expression(tables, customers).fill_null(False))
 
 
-def _observed(leaf: Leaf, tables: Tables) -> ir.Value | None:
-    return _asked(leaf, lambda: leaf.condition.observed(tables, tables.customers))
+def _observed(leaf: Leaf, tables: Tables, customers: ir.Table) -> ir.Value | None:
+    return _asked(leaf, lambda: leaf.condition.observed(tables, customers))
 
 
 def _expiring(leaf: Leaf, tables: Tables, since: datetime) -> ir.Table | None:
@@ -168,36 +162,7 @@ def _evaluated(path: str, work: Callable[[], Any]) -> Any:
     """Run what plugins and the query engine do, and give their failures one type."""
     try:
         return work()
-    except (IbisError, duckdb.Error, pa.ArrowException, SdkError, WarehouseError) as error:
+    except (IbisError, pa.ArrowException, SdkError, WarehouseError) as error:
         raise RuleEvaluationError(f"{path}: {error}") from error
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise RuleEvaluationError(f"{path}: {type(error).__name__}: {error}") from error
-
-
-def _ids(customer_ids: Sequence[int]) -> ir.Table:
-    rows = pa.table({"customer_id": pa.array(sorted(set(customer_ids)), pa.int64())})
-    return ibis.memtable(rows)
-
-
-class _TablesOf(Tables):
-    """The tables, of which those with one row per happening hold some customers' rows only."""
-
-    def __init__(self, tables: Tables, ids: ir.Table) -> None:
-        self._tables = tables
-        self._ids = ids
-
-    def __getitem__(self, name: str) -> ir.Table:
-        table = self._tables[name]
-        if name == "customers":
-            return table.semi_join(self._ids, table.id == self._ids.customer_id)
-        return table.semi_join(self._ids, "customer_id") if name in _BY_CUSTOMER else table
-
-    @property
-    def as_of(self) -> datetime:
-        return self._tables.as_of
-
-    def window(self, start: datetime, end: datetime) -> Tables:
-        return _TablesOf(self._tables.window(start, end), self._ids)
-
-    def execute(self, expression: ir.Expr) -> pa.Table:
-        return self._tables.execute(expression)

@@ -10,6 +10,7 @@ from tests.lifecycle_engine.segments.rules.worlds import EVENTS, PARTS, SCALARS,
 
 _NAMES = st.sampled_from(EVENTS)
 _SALT = "june"
+_DEPTH = 3
 _DAYS = st.sampled_from([1, 2, 7, 30])
 _SCALARS = st.sampled_from(SCALARS)
 _WORDS = st.sampled_from([text for text in TEXTS if text] + [","])
@@ -280,11 +281,15 @@ def _standing_kinds():
 
 @cache
 def nodes(at):
-    """Rules of up to six conditions in nested groups, some of which are empty."""
-    return st.recursive(
-        st.one_of(kinds(at)),
-        lambda inner: st.sampled_from(["all", "any", "none"]).flatmap(
-            lambda kind: st.fixed_dictionaries({kind: st.lists(inner, max_size=3)})
-        ),
-        max_leaves=6,
+    """Rules of conditions in nested groups, some of which are empty."""
+    leaf = st.one_of(kinds(at))
+    inside = leaf
+    for _depth in range(_DEPTH):
+        inside = st.one_of(leaf, _groups(inside))
+    return inside
+
+
+def _groups(inside):
+    return st.sampled_from(["all", "any", "none"]).flatmap(
+        lambda kind: st.lists(inside, max_size=3).map(lambda nodes: {kind: nodes})
     )

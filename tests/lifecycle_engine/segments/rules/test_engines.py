@@ -48,7 +48,7 @@ def test_rules_select_the_same_as_the_reference(engine, drawn):
         parsed, members = rule_parse(document), selected(document, world_of(seed))
 
         assert _ids(rule_select(parsed, tables)) == members
-        assert _ids(rule_select(parsed, tables, customer_ids=range(9))) == [
+        assert _ids(rule_select(parsed, tables.of(range(9)))) == [
             customer_id for customer_id in members if customer_id < 9
         ]
 

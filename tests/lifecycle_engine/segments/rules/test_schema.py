@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lifecycle_engine.segments.rules import RuleError, rule_parse, rule_schema
 from tests.factories.segments import rule
-from tests.lifecycle_engine.segments.rules.leaves import kinds
+from tests.lifecycle_engine.segments.rules.leaves import nodes
 from tests.lifecycle_engine.segments.rules.trying import LARGE
 from tests.lifecycle_engine.segments.rules.worlds import MOMENTS
 
@@ -46,12 +46,7 @@ _STRANGE = st.sampled_from(
         [[]],
     ]
 )
-_LEAF = st.one_of(*(kind for at in MOMENTS for kind in kinds(at)))
-_GROUPS = st.sampled_from(["all", "any", "none"]).flatmap(
-    lambda kind: st.lists(_LEAF, max_size=3).map(
-        lambda leaves: {kind: [*leaves[:1], {"any": leaves[1:]}]}
-    )
-)
+_NODES = st.sampled_from(MOMENTS).flatmap(nodes)
 _STRANGES = st.lists(_STRANGE, min_size=10, max_size=10)
 
 
@@ -105,7 +100,7 @@ def _agree(validator, document):
 
 
 @settings(LARGE, max_examples=40, suppress_health_check=list(HealthCheck))
-@given(node=_GROUPS, seed=st.integers(0, 2**32), stranges=_STRANGES)
+@given(node=_NODES, seed=st.integers(0, 2**32), stranges=_STRANGES)
 def test_schema_and_parser_take_and_refuse_the_same(validator, node, seed, stranges):
     rng, document = random.Random(seed), {"version": 1, "rule": node}
 
