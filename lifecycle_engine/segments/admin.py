@@ -8,6 +8,7 @@ from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.segments import draft_admin  # noqa: F401 - registers its pages
 from lifecycle_engine.segments.models import (
     CustomerStage,
+    ListedProfile,
     Membership,
     MembershipChange,
     Segment,
@@ -69,6 +70,17 @@ class MembershipAdmin(RecordAdmin):
     """Who is in which segment now."""
 
     list_display = ["customer", "segment", "joined_at"]
+    list_filter = ["segment"]
+    list_select_related = ["customer", "segment"]
+    search_fields = ["=customer__external_id"]
+    ordering = ["-id"]
+
+
+@admin.register(ListedProfile)
+class ListedProfileAdmin(RecordAdmin):
+    """Who was put on which list, as the profile that was named."""
+
+    list_display = ["customer", "segment", "listed_at"]
     list_filter = ["segment"]
     list_select_related = ["customer", "segment"]
     search_fields = ["=customer__external_id"]

@@ -1,15 +1,16 @@
 """Segments by list: who is on it is said by partners and staff, not by a rule."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import pyarrow as pa
 from django.db import transaction
 
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.segments.membership import Change, membership_adjust, segment_lock
-from lifecycle_engine.segments.models import Segment, SegmentKind, SegmentState
+from lifecycle_engine.customers.selectors import root_ids
+from lifecycle_engine.segments.listed import list_settle, lists_lock, whole_profile_ids
+from lifecycle_engine.segments.membership import Change
+from lifecycle_engine.segments.models import ListedProfile, Segment, SegmentKind, SegmentState
 from lifecycle_engine.segments.touched import customers_touch
 
 #: Customers that one call may name.
@@ -62,27 +63,39 @@ def list_change(
         raise ListError(f"The members of segment {segment.key!r} come from its rule")
     if segment.state != SegmentState.LIVE:
         raise ListError(f"Segment {segment.key!r} is archived")
-    roots, result = _roots(customers), ListChange()
+    profiles, result = _profiles(customers), ListChange()
     for index, number in enumerate(customers):
-        if number not in roots:
+        if number not in profiles:
             result.rejected.append(Refusal(index, number, "there is no customer of this number"))
-    asked = sorted(set(roots.values()))
-    if not asked:
+    named = sorted(set(profiles.values()))
+    if not named:
         return result
-    members = pa.array(asked if member else [], pa.int64())
-    with segment_lock(segment.pk), transaction.atomic():
-        changes = membership_adjust(members={segment.pk: members}, asked=asked, at=at, cause=cause)
+    with transaction.atomic():
+        lists_lock([segment.pk])
+        whole = whole_profile_ids(named)
+        if member:
+            profiles_list(segment_id=segment.pk, profile_ids=named, at=at)
+        else:
+            # Whoever is taken off is so as the whole customer, whichever profile was listed.
+            ListedProfile.objects.filter(segment=segment, customer__in=whole).delete()
+        changes = list_settle(segment_ids=[segment.pk], profile_ids=whole, at=at, cause=cause)
         Segment.objects.filter(pk=segment.pk).update(as_of=at, asked_at=at)
-        customers_touch(customer_ids=asked, at=at)
+        customers_touch(customer_ids=set(root_ids(profile_ids=named).values()), at=at)
     change = changes.get(segment.pk, Change())
     result.changed = change.joined + change.left
     return result
 
 
-def _roots(numbers: Sequence[str]) -> dict[str, int]:
-    """The customer that each number belongs to; of a merged profile the one that it is part of."""
+def profiles_list(*, segment_id: int, profile_ids: Iterable[int], at: datetime) -> None:
+    """Put profiles on a list; whoever is on it already stays since when they are."""
+    rows = (
+        ListedProfile(segment_id=segment_id, customer_id=profile_id, listed_at=at)
+        for profile_id in profile_ids
+    )
+    ListedProfile.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5_000)
+
+
+def _profiles(numbers: Sequence[str]) -> dict[str, int]:
+    """The profile that each number names."""
     rows = Customer.objects.filter(external_id__in=set(numbers), erased_at=None)
-    return {
-        str(number): root_id or pk
-        for number, pk, root_id in rows.values_list("external_id", "pk", "merged_into_id")
-    }
+    return {str(number): pk for number, pk in rows.values_list("external_id", "pk")}

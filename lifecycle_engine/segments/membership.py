@@ -59,12 +59,17 @@ def membership_adjust(
         How many joined and left the segments of which anybody did.
     """
     changes = _write(members, asked, at, cause)
+    sizes_adjust(changes, at=at)
+    Segment.objects.filter(pk__in=list(members)).update(refreshed_at=Now())
+    return changes
+
+
+def sizes_adjust(changes: Mapping[int, Change], *, at: datetime) -> None:
+    """Bring the sizes of segments in line with who joined and left, by the segment's id."""
     for segment_id, change in changes.items():
         size = Greatest(F("size") + change.joined - change.left, 0)
         Segment.objects.filter(pk=segment_id).update(size=size)
-    Segment.objects.filter(pk__in=list(members)).update(refreshed_at=Now())
     _sizes_note(changes, at)
-    return changes
 
 
 def _write(

@@ -118,6 +118,31 @@ class Membership(models.Model):
         return f"{self.segment_id}:{self.customer_id}"
 
 
+class ListedProfile(models.Model):
+    """A profile that was put on a segment's list; who the members are follows from these.
+
+    It stays what was said when the profile becomes part of another customer, see ``listed``.
+    """
+
+    segment = models.ForeignKey(
+        Segment, models.CASCADE, related_name="listed", verbose_name=_("segment")
+    )
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="+", verbose_name=_("customer")
+    )
+    listed_at = models.DateTimeField(_("listed"))
+
+    class Meta:
+        verbose_name = _("customer on a list")
+        verbose_name_plural = _("customers on lists")
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "customer"], name="listed_profile_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id}:{self.customer_id}"
+
+
 class MembershipChange(models.Model):
     """A customer joined or left a segment."""
 

@@ -3,12 +3,13 @@
 from lifecycle_engine.customers.privacy import personal_data, personal_text
 from lifecycle_engine.segments.models import (
     CustomerStage,
+    ListedProfile,
     Membership,
     MembershipChange,
     Segment,
     StageTransition,
 )
 
-for _model in (Membership, MembershipChange, CustomerStage, StageTransition):
+for _model in (Membership, ListedProfile, MembershipChange, CustomerStage, StageTransition):
     personal_data(_model)
 personal_text(Segment, "error")

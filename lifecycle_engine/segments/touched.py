@@ -28,6 +28,7 @@ from lifecycle_engine.events.readers import batch_bounds, reader_advance
 from lifecycle_engine.events.rows import Batch
 from lifecycle_engine.segments.due import refresh_failed
 from lifecycle_engine.segments.evaluation import SegmentRefreshError, members_select
+from lifecycle_engine.segments.listed import lists_follow
 from lifecycle_engine.segments.membership import Change, membership_adjust
 from lifecycle_engine.segments.models import Segment, TouchedCustomer
 from lifecycle_engine.segments.refreshing import RefreshReport, RefreshResult, moment_later
@@ -192,6 +193,7 @@ def _handle(batch: Batch) -> None:
 
 
 def _collect(batch: Batch, at: datetime) -> None:
+    lists_follow(batch=batch, at=at)
     # A segment that comes later is first computed as a whole, with all that is in the log by then.
     if segments_dynamic().exists():
         sql_execute("segments", "touched_collect", batch_bounds(batch) | {"at": at})

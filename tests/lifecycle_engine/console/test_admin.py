@@ -40,6 +40,7 @@ RECORDS = {
     "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
     "segments": {
         "customerstage",
+        "listedprofile",
         "membership",
         "membershipchange",
         "segmentdraft",
