@@ -36,9 +36,7 @@ def fire_and_advance(campaign, batches=100):
     batches=st.integers(0, 6),
     seed=st.integers(0, 2**32),
 )
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happened_the_books_balance(transactional_rollback, size, policy, batches, seed):
     rng = Random(seed)
     with transactional_rollback():

@@ -48,7 +48,7 @@ def test_fractions_of_a_second_do_no_harm_in_a_gap(microsecond):
     day=st.dates(date(1990, 1, 1), date(2037, 12, 31)),
     at=st.times().map(lambda value: value.replace(second=0, microsecond=0)),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_it_is_the_first_minute_at_which_the_clock_shows_that_time_or_more(zone, day, at):
     clock, wall = ZoneInfo(zone), datetime.combine(day, at)
     found = civil_instant(day=day, at=at, zone=clock)
@@ -66,7 +66,7 @@ def test_it_is_the_first_minute_at_which_the_clock_shows_that_time_or_more(zone,
     day=st.dates(date(1990, 1, 1), date(2037, 12, 30)),
     at=st.times(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_days_stay_in_order(zone, day, at):
     clock = ZoneInfo(zone)
     today = civil_instant(day=day, at=at, zone=clock)

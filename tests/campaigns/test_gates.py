@@ -133,7 +133,7 @@ def test_quiet_hours_that_come_back_when_the_clock_is_set_back_end_the_second_ti
     ),
     at=st.datetimes(datetime(2005, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 (hypothesis adds the zone)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_deferral_ends_outside_quiet_hours_and_within_a_day(start, end, zone, at):
     if start == end:
         return
@@ -171,7 +171,7 @@ def test_the_draw_is_always_the_same_and_in_range(campaign_key, customer_id):
 
 
 @given(campaign_key=st.from_regex(r"\A[a-z]{1,12}\Z"), share=st.floats(0.02, 0.5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_share_held_out_is_the_share_asked_for(campaign_key, share):
     size = 5000
     held = sum(

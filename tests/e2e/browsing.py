@@ -43,7 +43,9 @@ class Watched:
         assert response is not None
         if response.status != 200:
             self.wrong.append(f"status {response.status}")
-        self.page.wait_for_load_state("networkidle")
+        # Half a second of silence is waited for only where a page asks for more once it is there.
+        if self.page.locator("[hx-trigger*=load]").count():
+            self.page.wait_for_load_state("networkidle")
         self.wrong = [
             f"{path}: {what}" if not what.startswith("/") else what for what in self.wrong
         ]

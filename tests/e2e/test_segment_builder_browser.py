@@ -238,7 +238,7 @@ def test_names_are_completed_from_what_was_seen(watched, draft):
     assert wrong(watched) == []
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 1280), ("light", 390)], indirect=["scheme"])
 def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(watched, draft, width):
     rule_set(draft, {"all": [*RULE["all"], {"any": []}]})
     watched.page.set_viewport_size({"width": width, "height": 800})

@@ -87,7 +87,7 @@ def test_it_reads_as_a_sentence():
     clock=st.times().map(lambda value: value.replace(second=0, microsecond=0)),
     start=st.datetimes(datetime(2010, 1, 1), datetime(2036, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 (hypothesis adds the zone)
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_daily_fires_once_per_local_date(zone, clock, start):
     daily = trigger(every="daily", zone=zone, time=clock.isoformat())
     moments = [schedule_next(daily, after=start)]

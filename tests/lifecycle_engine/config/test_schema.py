@@ -38,7 +38,6 @@ def test_no_request_makes_the_server_fail():
 
     @settings(
         max_examples=5,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

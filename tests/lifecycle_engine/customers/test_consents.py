@@ -330,9 +330,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=ENTRIES, day=st.integers(-1, 8))
 def test_the_newest_entry_counts_while_it_has_not_expired(entries, day):
     at = AT + day * DAY

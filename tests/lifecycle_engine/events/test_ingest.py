@@ -380,7 +380,7 @@ NAMES = ("type", "messageId", "userId", "anonymousId", "event", "timestamp", "pr
 
 
 @given(item=st.dictionaries(st.sampled_from(NAMES), JSON | st.sampled_from(["track", "identify"])))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_comes_is_read_or_refused(item):
     try:
         read = item_read(item, received_at=RECEIVED_AT)

@@ -199,7 +199,6 @@ def played():
 def _property(played: Callable[[list[Step]], None], *, examples: int, mutated: bool) -> None:
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         # A proof that the property bites has to come out the same each time, and soon.
         derandomize=mutated,

@@ -79,7 +79,7 @@ def test_what_is_no_address_is_refused(to):
         build(to=to)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     subject=st.text(printable, max_size=300),
     text=st.text(characters, max_size=3000),

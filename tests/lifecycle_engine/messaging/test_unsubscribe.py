@@ -1,7 +1,7 @@
 import pytest
 from django.test import Client
 from django.utils import timezone
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lifecycle_engine.customers.consents import consents_granted
@@ -107,7 +107,6 @@ def test_the_page_speaks_the_customers_language(ada, path):
         assert "退订" in answer.text
 
 
-@settings(deadline=None)
 @given(place=st.integers(0, 10_000), sign=st.sampled_from("AZaz09-_:"))
 def test_a_token_with_any_other_sign_in_it_is_refused(place, sign):
     token = UnsubscribeToken("email", "0" * 64, 1)

@@ -384,7 +384,7 @@ class TestAtOnce:
 class BudgetHoldsTest(TestCase):
     """Whatever is done in whatever order, what is reserved and spent stays within the budget."""
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(
         budget=st.decimals(0, 60, places=2),
         largest=st.decimals(0, 15, places=2),

@@ -178,7 +178,6 @@ PASSES = {
 
 @hypothesis_settings(
     max_examples=4,
-    deadline=None,
     # To make a failure smaller takes minutes here, and the story can be read as it is.
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -128,7 +128,6 @@ happenings = st.lists(
 
 @hypothesis_settings(
     max_examples=6,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(story=happenings, asked=st.sets(st.sampled_from(USERS)))

@@ -62,7 +62,6 @@ happenings = st.lists(
 @pytest.mark.django_db(transaction=True)
 @hypothesis_settings(
     max_examples=8,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(story=happenings)

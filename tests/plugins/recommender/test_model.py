@@ -47,7 +47,7 @@ def mask_of(model: Model, mask: list[bool]) -> np.ndarray:
 
 
 @given(bought=histories, mask=masks)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_list_holds_each_allowed_product_at_most_once(bought, mask):
     history = history_of(bought)
     model = model_fit(history, config=CONFIG)
@@ -59,7 +59,7 @@ def test_a_list_holds_each_allowed_product_at_most_once(bought, mask):
 
 
 @given(bought=histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_customers_list_does_not_depend_on_the_batch_nor_on_the_order_of_rows(bought):
     history = history_of(bought)
     shuffled = history_of(bought[::-1])
@@ -75,7 +75,7 @@ def test_a_customers_list_does_not_depend_on_the_batch_nor_on_the_order_of_rows(
 
 
 @given(bought=histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_ranking_is_the_one_that_scoring_every_product_gives(bought):
     history = history_of(bought)
     model = model_fit(history, config=CONFIG)
@@ -89,7 +89,7 @@ def test_the_ranking_is_the_one_that_scoring_every_product_gives(bought):
 
 
 @given(bought=histories)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_who_has_no_history_gets_the_most_popular_products(bought):
     history = history_of(bought)
     model = model_fit(history, config=CONFIG)

@@ -46,7 +46,6 @@ def _leaves(key):
         max_examples=_EACH,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

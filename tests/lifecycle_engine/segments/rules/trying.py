@@ -16,7 +16,6 @@ from tests.lifecycle_engine.segments.rules.worlds import MOMENTS, world
 
 EXAMPLES = max(20, int(os.environ.get("RULES_EXAMPLES", "60")))
 LARGE = settings(
-    deadline=None,
     # The same rules in each run, unless somebody asks for more: what fails, failed for its author.
     derandomize="RULES_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -149,7 +149,6 @@ earlier = st.integers(1, 2 * 365 * 86_400 * 10**6).map(
 
 @settings(
     max_examples=5,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(past=st.lists(earlier, max_size=5), future=st.lists(later, min_size=1, max_size=5))

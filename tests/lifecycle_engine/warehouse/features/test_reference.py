@@ -177,7 +177,6 @@ def expected(orders: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[
 
 @settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(made=orders_made, contained=lines_made)
