@@ -40,6 +40,10 @@ from lifecycle_engine.console.reader_page import (
 )
 from lifecycle_engine.console.segment_builder import preview_views as preview
 from lifecycle_engine.console.segment_builder import views as builder
+from lifecycle_engine.console.segment_builder.list_page import (
+    segment_list_view,
+    segment_members_view,
+)
 from lifecycle_engine.console.segment_builder.segment_page import (
     segment_archive_view,
     segment_begin_view,
@@ -286,6 +290,8 @@ class SegmentPage(PageMixin, SegmentAdmin):
             "<int:segment_id>/edit/": (segment_edit_view, "segments_segment_edit"),
             "<int:segment_id>/duplicate/": (segment_duplicate_view, "segments_segment_duplicate"),
             "<int:segment_id>/archive/": (segment_archive_view, "segments_segment_archive"),
+            "<int:segment_id>/list/": (segment_list_view, "segments_segment_list"),
+            "<int:segment_id>/members.csv": (segment_members_view, "segments_segment_members"),
         }
         own = [path(route, guard(view), name=name) for route, (view, name) in pages.items()]
         return [*own, *super().get_urls()]

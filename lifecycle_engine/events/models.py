@@ -214,6 +214,20 @@ class ImportKind(models.TextChoices):
     EVENTS = "events", _("Events")
     PRODUCTS = "products", _("Products")
     CONSENTS = "consents", _("Consents")
+    #: Begun where the list is: the file alone doesn't say which one.
+    MEMBERS = "members", _("Customers for a list")
+
+
+#: Kinds whose files say all that there is to say.
+PLAIN_KINDS = tuple(kind for kind in ImportKind if kind != ImportKind.MEMBERS)
+
+
+class ListMode(models.TextChoices):
+    """What a file does to a list."""
+
+    ADD = "add", _("Put on the list")
+    REMOVE = "remove", _("Take off the list")
+    REPLACE = "replace", _("These and nobody else")
 
 
 class ImportState(models.TextChoices):
@@ -249,6 +263,11 @@ class Import(models.Model):
     columns = models.JSONField(_("columns"), default=list, blank=True)
     #: What staff or a partner said: the field of each column; the others go by their names.
     mapping = models.JSONField(_("fields of columns"), default=dict, blank=True)
+    #: Which list it is for, by its segment's key, and what becomes of it.
+    target = models.CharField(_("list"), max_length=80, blank=True, editable=False)
+    mode = models.CharField(
+        _("what to do"), max_length=7, choices=ListMode.choices, blank=True, editable=False
+    )
     dry_run = models.BooleanField(_("dry run"), default=False)
     complete = models.BooleanField(
         _("these are all products"),
@@ -265,6 +284,8 @@ class Import(models.Model):
     updated = models.BigIntegerField(_("changed"), default=0)
     unchanged = models.BigIntegerField(_("known already"), default=0)
     rejected = models.BigIntegerField(_("rejected"), default=0)
+    #: What became of a list in the end, see ``StagingWriter.finish``.
+    figures = models.JSONField(_("figures"), default=dict, blank=True, editable=False)
     seconds = models.FloatField(_("seconds"), default=0.0)
     #: Starts since the last row that went in: a file that kills its worker is not tried for ever.
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -278,7 +299,12 @@ class Import(models.Model):
     class Meta:
         verbose_name = _("import")
         verbose_name_plural = _("imports")
-        indexes = [models.Index(fields=["digest"], name="import_digest")]
+        indexes = [
+            models.Index(fields=["digest"], name="import_digest"),
+            models.Index(
+                fields=["target", "-id"], name="import_target", condition=~models.Q(target="")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"

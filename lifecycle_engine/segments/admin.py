@@ -14,6 +14,7 @@ from lifecycle_engine.segments.models import (
     Segment,
     SegmentSize,
     SegmentState,
+    StagedProfile,
     StageTransition,
     TouchedCustomer,
     Upkeep,
@@ -84,6 +85,15 @@ class ListedProfileAdmin(RecordAdmin):
     list_filter = ["segment"]
     list_select_related = ["customer", "segment"]
     search_fields = ["=customer__external_id"]
+    ordering = ["-id"]
+
+
+@admin.register(StagedProfile)
+class StagedProfileAdmin(RecordAdmin):
+    """Who is named by a file for a list that is being read."""
+
+    list_display = ["customer", "imported"]
+    list_select_related = ["customer", "imported"]
     ordering = ["-id"]
 
 

@@ -18,6 +18,7 @@ _REGISTERING = (
     "tables",
     "profiles",
     "touched",
+    "uploads",
 )
 
 
@@ -29,6 +30,6 @@ class SegmentsConfig(AppConfig):
     verbose_name = _("Segments")
 
     def ready(self) -> None:
-        """Register the conditions, the tables, the profile sections and the log reader."""
+        """Register the conditions, the tables, profile sections, the log reader and lists."""
         for module in _REGISTERING:
             importlib.import_module(f"{self.name}.{module}")

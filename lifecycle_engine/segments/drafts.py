@@ -196,7 +196,7 @@ def draft_publish(*, draft_id: int, owner: str, revision: int, size: int | None 
                 % {"version": segment.version}
             )
         saved = segment_save(
-            key=draft.key if segment is not None else _key_free(draft.content),
+            key=draft.key if segment is not None else key_free(draft.content),
             name=draft.content["name"].strip(),
             rule=rule_document(draft.root),
             description=draft.content["description"],
@@ -208,7 +208,7 @@ def draft_publish(*, draft_id: int, owner: str, revision: int, size: int | None 
     return saved
 
 
-def _key_free(content: Content) -> str:
+def key_free(content: Content) -> str:
     """The key of a new segment: what was typed, or made from the name.
 
     Raises:

@@ -59,10 +59,7 @@ def list_change(
     Raises:
         ListError: the segment's members come from a rule, or it is archived.
     """
-    if segment.kind != SegmentKind.STATIC:
-        raise ListError(f"The members of segment {segment.key!r} come from its rule")
-    if segment.state != SegmentState.LIVE:
-        raise ListError(f"Segment {segment.key!r} is archived")
+    list_check(segment)
     profiles, result = _profiles(customers), ListChange()
     for index, number in enumerate(customers):
         if number not in profiles:
@@ -84,6 +81,18 @@ def list_change(
     change = changes.get(segment.pk, Change())
     result.changed = change.joined + change.left
     return result
+
+
+def list_check(segment: Segment) -> None:
+    """Whether the segment has a list that can be changed.
+
+    Raises:
+        ListError: its members come from a rule, or it is archived.
+    """
+    if segment.kind != SegmentKind.STATIC:
+        raise ListError(f"The members of segment {segment.key!r} come from its rule")
+    if segment.state != SegmentState.LIVE:
+        raise ListError(f"Segment {segment.key!r} is archived")
 
 
 def profiles_list(*, segment_id: int, profile_ids: Iterable[int], at: datetime) -> None:

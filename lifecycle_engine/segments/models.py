@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.events.models import Import
 from lifecycle_engine.segments import (  # models of this app too
     draft_models,  # noqa: F401
     stage_models,  # noqa: F401
@@ -141,6 +142,25 @@ class ListedProfile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.segment_id}:{self.customer_id}"
+
+
+class StagedProfile(models.Model):
+    """A profile that a file for a list names, set aside until the whole file was read."""
+
+    imported = models.ForeignKey(Import, models.CASCADE, related_name="+", verbose_name=_("import"))
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, related_name="+", verbose_name=_("customer")
+    )
+
+    class Meta:
+        verbose_name = _("customer set aside")
+        verbose_name_plural = _("customers set aside")
+        constraints = [
+            models.UniqueConstraint(fields=["imported", "customer"], name="staged_profile_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.imported_id}:{self.customer_id}"
 
 
 class MembershipChange(models.Model):

@@ -7,9 +7,13 @@ from lifecycle_engine.segments.models import (
     Membership,
     MembershipChange,
     Segment,
+    StagedProfile,
     StageTransition,
 )
 
-for _model in (Membership, ListedProfile, MembershipChange, CustomerStage, StageTransition):
+for _model in (
+    *(Membership, ListedProfile, StagedProfile, MembershipChange),
+    *(CustomerStage, StageTransition),
+):
     personal_data(_model)
 personal_text(Segment, "error")

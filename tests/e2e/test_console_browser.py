@@ -36,6 +36,7 @@ def customer(db):
     """A customer, a product, a segment and a stage whose every text is an attack."""
     Product.objects.create(sku="1", name=ATTACK, brand=ATTACK)
     Segment.objects.create(key="s", name=ATTACK, description=ATTACK, rule={}, size=1, error=ATTACK)
+    Segment.objects.create(key="l", name=ATTACK, kind="static", size=0, as_of=NOW)
     found = Customer.objects.create(
         external_id=ATTACK, first_name=ATTACK, last_name=ATTACK, attributes={ATTACK: ATTACK}
     )
@@ -51,6 +52,9 @@ def customer(db):
     )
     run = Import.objects.create(
         kind="products", name=ATTACK, state="failed", error=ATTACK, mapping={ATTACK: ATTACK}
+    )
+    Import.objects.create(
+        kind="members", name=ATTACK, state="succeeded", target="l", mode="add", created_by=ATTACK
     )
     ImportRejection.objects.create(imported=run, row=1, field="x", message=ATTACK, values=ATTACK)
     QuarantinedEvent.objects.create(
@@ -80,7 +84,9 @@ def admin_paths(customer: Customer) -> list[str]:
         reverse("stage-thresholds"),
         *(reverse(f"admin:{name}") for name in [*lists, *forms]),
         reverse("admin:customers_customer_change", args=[customer.pk]),
-        reverse("admin:segments_segment_change", args=[Segment.objects.get().pk]),
+        reverse("admin:segments_segment_change", args=[Segment.objects.get(key="s").pk]),
+        reverse("admin:segments_segment_change", args=[Segment.objects.get(key="l").pk]),
+        reverse("admin:segments_segment_list", args=[Segment.objects.get(key="l").pk]),
         reverse("admin:events_product_change", args=[Product.objects.get().pk]),
         reverse("admin:events_reader_change", args=[Reader.objects.get().pk]),
         *(reverse("admin:events_import_change", args=[run.pk]) for run in Import.objects.all()),
@@ -102,6 +108,7 @@ def test_axe_finds_nothing_serious(watched, customer):
         reverse("admin:customers_customer_changelist"),
         reverse("admin:customers_customer_change", args=[customer.pk]),
         reverse("admin:segments_segment_add"),
+        reverse("admin:segments_segment_list", args=[Segment.objects.get(key="l").pk]),
         reverse("admin:events_reader_change", args=[Reader.objects.get().pk]),
     ):
         page = watched.visit(path)

@@ -35,6 +35,8 @@ def segment_history(segment: Segment, *, limit: int) -> list[Change]:
 
 def version_lines(now: SegmentVersion, before: SegmentVersion | None) -> list[str]:
     """What is different, one line for each thing."""
+    if before is None and now.rule == {}:
+        return [_("First version: a list.")]
     if before is None:
         return [_("First version: %(rule)s") % {"rule": _sentence(now.rule)}]
     lines = []

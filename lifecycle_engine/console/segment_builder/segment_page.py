@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from campaigns.models import Campaign
 from lifecycle_engine.console.segment_builder.history import segment_history
+from lifecycle_engine.console.segment_builder.list_page import list_begin, list_uploads
 from lifecycle_engine.console.segment_builder.views import for_builders
 from lifecycle_engine.console.segment_upkeep import upkeep_context
 from lifecycle_engine.console.site import site_context
@@ -44,6 +45,9 @@ def segment_context(request: HttpRequest, segment: Segment) -> dict[str, Any]:
         ),
         "history": segment_history(segment, limit=_CHANGES_SHOWN),
         "by_rule": segment.kind == SegmentKind.DYNAMIC,
+        "uploads": list_uploads(segment) if segment.kind == SegmentKind.STATIC else [],
+        "may_list": request.user.has_perms(["segments.change_segment", "events.add_import"]),
+        "may_take_out": request.user.has_perm("customers.view_customer"),
         "may_change": request.user.has_perm("segments.change_segment"),
         "may_add": request.user.has_perm("segments.add_segment"),
         **_uses(segment),
@@ -60,7 +64,7 @@ def segment_sentence(rule: object) -> str:
 
 
 def segment_begin_view(request: HttpRequest) -> HttpResponse:
-    """Ask for a name; by POST begin a draft.
+    """Ask for a name; by POST begin a draft, or a list.
 
     Raises:
         PermissionDenied: this member of staff may not add segments.
@@ -68,7 +72,11 @@ def segment_begin_view(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("segments.add_segment"):
         raise PermissionDenied
     owner = request.user.get_username()
+    by_list = "by_list" in request.POST
     name = request.POST.get("name", "").replace("\0", "").strip()[:120]
+    if request.method == "POST" and name and by_list:
+        segment = list_begin(name=name, by=owner)
+        return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[segment.pk]))
     if request.method == "POST" and name:
         draft = draft_begin(owner=owner, name=name)
         return HttpResponseRedirect(reverse("admin:segments_draft", args=[draft.pk]))

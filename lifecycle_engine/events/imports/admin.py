@@ -18,7 +18,7 @@ from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.events.imports import pages
 from lifecycle_engine.events.imports.limits import UPLOAD_LIMIT, ImportFileError
 from lifecycle_engine.events.imports.services import import_upload
-from lifecycle_engine.events.models import Import, ImportRejection, ImportState
+from lifecycle_engine.events.models import PLAIN_KINDS, Import, ImportRejection, ImportState
 from lifecycle_engine.events.services import SourceError
 
 _COLOURS: Mapping[str, str] = {
@@ -46,6 +46,10 @@ class UploadForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Import
         fields = ["kind", "source"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in PLAIN_KINDS]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Keep the file, if it is one that can be imported."""

@@ -20,7 +20,13 @@ from lifecycle_engine.core.api.serializers import ERRORS
 from lifecycle_engine.core.models import ApiKey, Scope
 from lifecycle_engine.events.imports.limits import UPLOAD_LIMIT, ImportFileError
 from lifecycle_engine.events.imports.services import import_upload
-from lifecycle_engine.events.models import Import, ImportKind, ImportRejection, ImportState
+from lifecycle_engine.events.models import (
+    PLAIN_KINDS,
+    Import,
+    ImportKind,
+    ImportRejection,
+    ImportState,
+)
 
 _SCOPES = {
     ImportKind.CUSTOMERS: Scope.CUSTOMERS_WRITE,
@@ -31,7 +37,7 @@ _SCOPES = {
 #: What a body has besides its file.
 _BESIDE = 64 * 1024
 _MAPPING_LIMIT = 64 * 1024
-_KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=ImportKind.values)
+_KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=[*PLAIN_KINDS])
 _ID = OpenApiParameter("import_id", int, OpenApiParameter.PATH)
 
 
@@ -123,7 +129,7 @@ class _OfKind:
     def scopes(self) -> dict[str, Scope]:
         """The scope that writing the rows themselves wants."""
         kind = self.kwargs.get("kind")
-        if kind not in ImportKind.values:
+        if kind not in PLAIN_KINDS:
             raise Http404
         scope = _SCOPES[ImportKind(kind)]
         return {"GET": scope} | ({"POST": scope} if "import_id" not in self.kwargs else {})

@@ -59,6 +59,9 @@ SHAPES: Mapping[ImportKind, Shape] = {
         ),
         required=(("external_id",), ("purpose",), ("granted",), ("recorded_at",)),
     ),
+    ImportKind.MEMBERS: Shape(
+        fields=("external_id", "email", "phone"), required=(("external_id", "email", "phone"),)
+    ),
 }
 
 #: Other names under which columns often come, by the field that they fill.

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from lifecycle_engine.core.addresses import client_address
 from lifecycle_engine.customers.privacy_models import AccessAction
 from lifecycle_engine.customers.trail import access_note
+from lifecycle_engine.events.imports.kinds import import_goal, import_permissions
 from lifecycle_engine.events.imports.limits import ImportFileError
 from lifecycle_engine.events.imports.selectors import import_columns, import_fields, rejected_csv
 from lifecycle_engine.events.imports.services import (
@@ -39,7 +40,8 @@ def import_context(request: HttpRequest, run: Import) -> dict[str, Any]:
     context: dict[str, Any] = {
         "run": run,
         "title": str(run),
-        "may_act": request.user.has_perm("events.add_import"),
+        "may_act": request.user.has_perms(import_permissions(kind=run.kind)),
+        "goal": import_goal(run=run),
         **_progress(run),
     }
     if run.state == ImportState.DRAFT:
@@ -63,7 +65,7 @@ def import_context(request: HttpRequest, run: Import) -> dict[str, Any]:
 @require_POST
 def import_start_view(request: HttpRequest, import_id: int) -> HttpResponse:
     """Try the file, or import it, with the columns that were chosen."""
-    run = get_object_or_404(Import, pk=_allowed(request, import_id))
+    run = _allowed(request, import_id)
     mapping, complete = run.mapping, run.complete
     if run.state == ImportState.DRAFT:
         complete = "complete" in request.POST
@@ -93,7 +95,7 @@ def import_start_view(request: HttpRequest, import_id: int) -> HttpResponse:
 @require_POST
 def import_stop_view(request: HttpRequest, import_id: int) -> HttpResponse:
     """Stop the import; what is in stays in."""
-    run = get_object_or_404(Import, pk=_allowed(request, import_id))
+    run = _allowed(request, import_id)
     try:
         import_stop(import_id=run.pk)
     except ImportStateError as error:
@@ -106,7 +108,7 @@ def import_stop_view(request: HttpRequest, import_id: int) -> HttpResponse:
 @require_POST
 def import_go_on_view(request: HttpRequest, import_id: int) -> HttpResponse:
     """Let the import go on where it is."""
-    run = get_object_or_404(Import, pk=_allowed(request, import_id))
+    run = _allowed(request, import_id)
     try:
         import_go_on(import_id=run.pk)
     except ImportStateError as error:
@@ -163,10 +165,13 @@ def _progress(run: Import) -> dict[str, Any]:
     }
 
 
-def _allowed(request: HttpRequest, pk: int) -> int:
+def _allowed(request: HttpRequest, pk: int) -> Import:
     if not request.user.has_perm("events.add_import"):
         raise PermissionDenied
-    return pk
+    run = get_object_or_404(Import, pk=pk)
+    if not request.user.has_perms(import_permissions(kind=run.kind)):
+        raise PermissionDenied
+    return run
 
 
 def _seen(request: HttpRequest, pk: int) -> int:

@@ -21,7 +21,7 @@ from lifecycle_engine.events.imports.limits import REJECTIONS_KEPT, ImportFileEr
 from lifecycle_engine.events.imports.mapping import mapping_complete
 from lifecycle_engine.events.imports.row_writers import skus_there
 from lifecycle_engine.events.imports.tables import table_open
-from lifecycle_engine.events.imports.writers import Writer
+from lifecycle_engine.events.imports.writers import StagingWriter, Writer
 from lifecycle_engine.events.models import Import, ImportKind, ImportRejection, ImportState
 
 #: So often an import is started without one more row going in.
@@ -99,10 +99,8 @@ def _work(run: Import, file: BinaryIO, at: datetime) -> _Work:
     mapping = mapping_complete(ImportKind(run.kind), table.columns, run.mapping)
     Import.objects.filter(pk=run.pk).update(rows_total=table.total, columns=table.columns)
     writer = writer_for(
-        kind=run.kind,
-        source=run.source,
+        run=run,
         mapping=mapping,
-        digest=run.digest,
         at=at,
         rng=np.random.default_rng(),
     )
@@ -138,6 +136,9 @@ def _finished(run: Import, work: _Work) -> None:
                 run.updated += products_withdraw(skus_there=there)
                 transaction.set_rollback(run.dry_run)
             run.save(update_fields=["updated"])
+    if isinstance(work.writer, StagingWriter):
+        run.figures = dict(work.writer.finish(dry_run=run.dry_run))
+        run.save(update_fields=["figures"])
     _ended(run, ImportState.SUCCEEDED, problem)
 
 
@@ -165,7 +166,8 @@ def _chunk_write(
         return run  # Somebody stopped it.
     with transaction.atomic():
         written = writer.write(prepared)
-        if run.dry_run:
+        # What is only set aside is needed to the end of a dry run too.
+        if run.dry_run and not isinstance(writer, StagingWriter):
             transaction.set_rollback(True)
     _rejections_keep(run, written.refused)
     run.rows, run.offset = chunk.rows, chunk.offset

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from lifecycle_engine.events.imports.chunks import Place
 from lifecycle_engine.events.imports.escaping import cell_escape
 from lifecycle_engine.events.imports.files import file_opened
@@ -67,7 +69,7 @@ def rejected_csv(*, run: Import) -> Iterator[str]:
     for rejection in rejections.iterator(chunk_size=_ONCE):
         values = _values(rejection)
         cells = [_text(values.get(name)) for name in columns]
-        yield _line([str(rejection.row), rejection.field, rejection.message, *cells])
+        yield _line([str(rejection.row), rejection.field, gettext(rejection.message), *cells])
 
 
 def _values(rejection: ImportRejection) -> dict[str, object]:

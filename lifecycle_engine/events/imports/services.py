@@ -1,6 +1,7 @@
 """Starting, stopping and clearing away imports."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,7 +18,13 @@ from lifecycle_engine.events.imports.limits import UPLOAD_LIMIT, ImportFileError
 from lifecycle_engine.events.imports.mapping import mapping_complete
 from lifecycle_engine.events.imports.running import import_run
 from lifecycle_engine.events.imports.tables import table_open
-from lifecycle_engine.events.models import Import, ImportKind, ImportRejection, ImportState
+from lifecycle_engine.events.models import (
+    Import,
+    ImportKind,
+    ImportRejection,
+    ImportState,
+    ListMode,
+)
 from lifecycle_engine.events.recording import ENGINE_SOURCE
 from lifecycle_engine.events.services import SourceError
 
@@ -29,6 +36,14 @@ _TOLD_APART = timedelta(days=29)
 _UNDER_WAY = (ImportState.QUEUED, ImportState.RUNNING)
 _UNFINISHED = (*_UNDER_WAY, ImportState.STOPPED)
 _TASK = "events.run_imports"
+
+
+@dataclass(frozen=True)
+class ForList:
+    """Which list a file is for, by its segment's key, and what becomes of that list."""
+
+    key: str
+    mode: ListMode
 
 
 class ImportStateError(Exception):
@@ -94,6 +109,7 @@ def import_upload(
     dry_run: bool,
     by: str,
     complete: bool = False,
+    for_list: ForList | None = None,
 ) -> Import:
     """Keep an uploaded file and import it in the background.
 
@@ -105,6 +121,7 @@ def import_upload(
         dry_run: whether to keep nothing.
         by: who uploads it.
         complete: whether these are all products that there are.
+        for_list: which list it is for, where it is for one.
 
     Raises:
         ImportFileError: the file can't be imported as it is.
@@ -129,6 +146,8 @@ def import_upload(
             mapping=dict(mapping or {}),
             dry_run=dry_run,
             complete=complete,
+            target=for_list.key if for_list else "",
+            mode=for_list.mode if for_list else "",
             state=state,
             created_by=by,
             **facts,
@@ -165,7 +184,7 @@ def import_start(
     _again_check(run.kind, run.source, run.digest, dry_run)
     mapping_complete(ImportKind(run.kind), run.columns, mapping)
     if run.state != ImportState.DRAFT:
-        copied = ("kind", "source", "name", "stored", "digest", "size", "columns")
+        copied = ("kind", "source", "name", "stored", "digest", "size", "columns", "target", "mode")
         run = Import(**{name: getattr(run, name) for name in copied})
     run.mapping, run.dry_run, run.created_by = dict(mapping), dry_run, by
     run.complete, run.state = complete, ImportState.QUEUED

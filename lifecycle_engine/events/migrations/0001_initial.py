@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
             name='Import',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('customers', 'Customers'), ('events', 'Events'), ('products', 'Products'), ('consents', 'Consents')], max_length=10, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('customers', 'Customers'), ('events', 'Events'), ('products', 'Products'), ('consents', 'Consents'), ('members', 'Customers for a list')], max_length=10, verbose_name='kind')),
                 ('source', models.CharField(default='import', help_text='Where the rows come from. Message ids of events are unique within it.', max_length=100, verbose_name='source')),
                 ('name', models.CharField(max_length=300, verbose_name='file')),
                 ('stored', models.CharField(blank=True, editable=False, max_length=300)),
@@ -168,6 +168,8 @@ class Migration(migrations.Migration):
                 ('size', models.BigIntegerField(default=0, verbose_name='bytes')),
                 ('columns', models.JSONField(blank=True, default=list, verbose_name='columns')),
                 ('mapping', models.JSONField(blank=True, default=dict, verbose_name='fields of columns')),
+                ('target', models.CharField(blank=True, editable=False, max_length=80, verbose_name='list')),
+                ('mode', models.CharField(blank=True, choices=[('add', 'Put on the list'), ('remove', 'Take off the list'), ('replace', 'These and nobody else')], editable=False, max_length=7, verbose_name='what to do')),
                 ('dry_run', models.BooleanField(default=False, verbose_name='dry run')),
                 ('complete', models.BooleanField(default=False, help_text='What is missing is no longer available.', verbose_name='these are all products')),
                 ('state', models.CharField(choices=[('draft', 'Columns to be chosen'), ('queued', 'Queued'), ('running', 'Running'), ('stopped', 'Stopped'), ('succeeded', 'Succeeded'), ('failed', 'Failed')], default='queued', max_length=10, verbose_name='state')),
@@ -178,6 +180,7 @@ class Migration(migrations.Migration):
                 ('updated', models.BigIntegerField(default=0, verbose_name='changed')),
                 ('unchanged', models.BigIntegerField(default=0, verbose_name='known already')),
                 ('rejected', models.BigIntegerField(default=0, verbose_name='rejected')),
+                ('figures', models.JSONField(blank=True, default=dict, editable=False, verbose_name='figures')),
                 ('seconds', models.FloatField(default=0.0, verbose_name='seconds')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('error', models.TextField(blank=True, verbose_name='error')),
@@ -190,7 +193,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'import',
                 'verbose_name_plural': 'imports',
-                'indexes': [models.Index(fields=['digest'], name='import_digest')],
+                'indexes': [models.Index(fields=['digest'], name='import_digest'), models.Index(condition=models.Q(('target', ''), _negated=True), fields=['target', '-id'], name='import_target')],
             },
         ),
         migrations.CreateModel(

@@ -47,6 +47,7 @@ RECORDS = {
         "segmentdraftstep",
         "segmentversion",
         "segmentsize",
+        "stagedprofile",
         "stagethresholds",
         "stagetransition",
         "touchedcustomer",

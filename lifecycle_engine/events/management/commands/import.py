@@ -20,7 +20,7 @@ from rich.progress import (
 from lifecycle_engine.events.imports.limits import ImportFileError
 from lifecycle_engine.events.imports.running import import_run
 from lifecycle_engine.events.imports.services import import_local
-from lifecycle_engine.events.models import Import, ImportKind, ImportState
+from lifecycle_engine.events.models import PLAIN_KINDS, Import, ImportState
 from lifecycle_engine.events.services import SourceError
 
 _REJECTED_SHOWN = 10
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", choices=ImportKind.values, help="What the rows are.")
+        parser.add_argument("kind", choices=[*PLAIN_KINDS], help="What the rows are.")
         parser.add_argument("file", type=Path, help="The file.")
         parser.add_argument(
             "--source",
