@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-import ibis
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -12,7 +11,7 @@ from pydantic import Field, StrictStr
 from lifecycle_engine.rewards.models import CouponState
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Tables, literal_moment
 
 
 class CouponConfig(Config):
@@ -46,7 +45,7 @@ class CouponHas(Condition[CouponConfig]):
     def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
         """Whose coupon's last day came."""
         coupons = tables["coupons"]
-        passed = coupons.expires_at.between(_moment(since), _moment(tables.as_of))
+        passed = coupons.expires_at.between(literal_moment(since), tables.moment())
         return coupons.filter(passed).select("customer_id")
 
     def _coupons(self, tables: Tables) -> ir.Table:
@@ -55,7 +54,7 @@ class CouponHas(Condition[CouponConfig]):
             coupons = coupons.filter(coupons.offer == wanted.offer)
         if wanted.state is CouponState.REDEEMED:
             return coupons.filter(coupons.state == CouponState.REDEEMED.value)
-        over = coupons.expires_at <= _moment(tables.as_of)
+        over = coupons.expires_at <= tables.moment()
         usable = coupons.state == CouponState.ISSUED.value
         if wanted.state is CouponState.ISSUED:
             return coupons.filter(usable & ~over)
@@ -70,8 +69,3 @@ class CouponHas(Condition[CouponConfig]):
         }[self.config.state]
         named = _("of the offer “%(offer)s”") % {"offer": self.config.offer}
         return words % {"offer": "" if self.config.offer is None else f" {named}"}
-
-
-def _moment(at: datetime) -> ir.TimestampScalar:
-    found: ir.TimestampScalar = ibis.literal(at, type="timestamp('UTC', 6)")
-    return found

@@ -4,7 +4,7 @@ Tables are Ibis expressions that no engine owns: the same expression runs on Duc
 cluster. Build it from these tables, and let :meth:`Tables.execute` compute it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import ibis
@@ -42,6 +42,14 @@ class Tables(Protocol):
     @property
     def as_of(self) -> datetime:
         """The first moment that the event tables don't hold any more."""
+
+    def moment(self, age: timedelta = timedelta(0)) -> ir.TimestampScalar:
+        """The moment so long before ``as_of``, to compare a column with.
+
+        An expression that is made with this, and not with ``as_of`` itself, need not be compiled
+        again for another moment.
+        """
+        return literal_moment(self.as_of - age)
 
     @property
     def customers(self) -> ir.Table:
@@ -83,6 +91,12 @@ class Tables(Protocol):
 
     def execute(self, expression: ir.Expr) -> pa.Table:
         """Compute a table expression."""
+
+
+def literal_moment(at: datetime) -> ir.TimestampScalar:
+    """A moment as the engines compare it."""
+    found: ir.TimestampScalar = ibis.literal(at, type="timestamp('UTC', 6)")
+    return found
 
 
 @ibis.udf.scalar.builtin(name="json_text")  # type: ignore[untyped-decorator]

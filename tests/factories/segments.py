@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lifecycle_engine.rewards.registrations import COUPONS
 from lifecycle_engine.scoring.tables import RECOMMENDATIONS, SCORES
+from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.models import Membership, Segment
 from lifecycle_engine.segments.tables import CONSENTS, MEMBERSHIPS, STAGES
 from lifecycle_engine.warehouse.engines.base import Engine
@@ -106,6 +107,8 @@ class MemoryTables:
 
     def __getattr__(self, name):
         return self[name]
+
+    moment = Tables.moment
 
     def execute(self, expression):
         return self._engine.execute(expression)

@@ -11,7 +11,7 @@ from pydantic import Field, StrictStr, field_validator, model_validator
 
 from lifecycle_engine.customers.rows import ENCRYPTED_TRAITS
 from lifecycle_engine.sdk.conditions import Condition, conditions
-from lifecycle_engine.sdk.tables import Tables, json_text
+from lifecycle_engine.sdk.tables import Tables, json_text, literal_moment
 from lifecycle_engine.segments.conditions.comparisons import (
     ORDERING,
     UNARY,
@@ -22,7 +22,6 @@ from lifecycle_engine.segments.conditions.comparisons import (
     text_compared,
 )
 from lifecycle_engine.segments.conditions.shapes import Demands, Schema, Shape, when
-from lifecycle_engine.segments.conditions.windows import literal_moment
 
 #: Columns of the customer that hold a text.
 TEXT_FIELDS = (

@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy
 from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
-from lifecycle_engine.sdk.tables import Tables, json_text
+from lifecycle_engine.sdk.tables import Tables, json_text, literal_moment
 from lifecycle_engine.segments.conditions.attributes import ATTRIBUTE, TIME_FIELDS
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, given, when
-from lifecycle_engine.segments.conditions.windows import Zone, day_start, literal_moment
+from lifecycle_engine.segments.conditions.windows import Zone, day_start
 
 # What may follow is a time of day, which does not matter.
 _DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]|$)"

@@ -21,7 +21,6 @@ from lifecycle_engine.segments.conditions.events import (
 from lifecycle_engine.segments.conditions.windows import (
     among,
     crossing,
-    literal_moment,
     own,
     window_words,
 )
@@ -79,7 +78,7 @@ class EventSequence(Condition[SequenceConfig]):
         ]
         if config.followed:
             return firsts.semi_join(seconds, in_time)
-        over = literal_moment(tables.as_of - timedelta(hours=config.within_hours))
+        over = tables.moment(timedelta(hours=config.within_hours))
         return firsts.anti_join(seconds, in_time).filter(lambda first: first.occurred_at < over)
 
     def sentence(self) -> str:

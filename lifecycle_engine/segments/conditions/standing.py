@@ -16,7 +16,7 @@ from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.conditions.comparisons import Number
-from lifecycle_engine.segments.conditions.windows import among, crossed, literal_moment, own
+from lifecycle_engine.segments.conditions.windows import among, crossed, own
 from lifecycle_engine.segments.models import Stage
 
 
@@ -115,7 +115,7 @@ class ConsentGranted(Condition[ConsentConfig]):
 
         Who has none has not consented. Of a yes and a no of the same moment the no counts.
         """
-        now = literal_moment(tables.as_of)
+        now = tables.moment()
         entries = self._entries(tables)
         last = entries.group_by("customer_id").aggregate(last=entries.recorded_at.max())
         newest = (
@@ -135,7 +135,7 @@ class ConsentGranted(Condition[ConsentConfig]):
         return ledger.filter(
             ledger.channel == self.config.channel,
             ledger.purpose == self.config.purpose,
-            ledger.recorded_at <= literal_moment(tables.as_of),
+            ledger.recorded_at <= tables.moment(),
         )
 
     def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:

@@ -7,14 +7,13 @@ from operator import or_
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
-import ibis
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 from pydantic.config import JsonDict
 
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Tables, literal_moment
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, either, given, when
 
 Days = Annotated[StrictInt, Field(ge=1, le=3660)]
@@ -95,14 +94,17 @@ class Window(Shape):
         """How old something is when it enters or leaves the window."""
         return [timedelta(days=days) for days in (self.days, self.skip_days) if days is not None]
 
-    def bounds(self, at: datetime) -> tuple[datetime | None, datetime | None]:
+    def bounds(self, tables: Tables) -> tuple[ir.TimestampScalar | None, ir.TimestampScalar | None]:
         """The window's first moment and the one behind its last; None where it has no end."""
         if self.first_day is None and self.last_day is None:
-            since = None if self.days is None else at - timedelta(days=self.days)
-            return since, None if self.skip_days is None else at - timedelta(days=self.skip_days)
+            return _before(tables, self.days), _before(tables, self.skip_days)
         zone = ZoneInfo(self.time_zone or "UTC")
         start = None if self.first_day is None else day_start(self.first_day, zone)
-        return start, None if self.last_day is None else day_start(self.last_day, zone, days=1)
+        end = None if self.last_day is None else day_start(self.last_day, zone, days=1)
+        return (
+            None if start is None else literal_moment(start),
+            None if end is None else literal_moment(end),
+        )
 
 
 def day_start(day: date | str, zone: ZoneInfo, *, days: int = 0) -> datetime:
@@ -114,23 +116,21 @@ def day_start(day: date | str, zone: ZoneInfo, *, days: int = 0) -> datetime:
 
 def within(tables: Tables, happenings: ir.Table, window: Window) -> ir.Table:
     """The rows that happened in the window."""
-    start, end = window.bounds(tables.as_of)
+    start, end = window.bounds(tables)
     if start is not None:
-        happenings = happenings.filter(happenings.occurred_at >= literal_moment(start))
+        happenings = happenings.filter(happenings.occurred_at >= start)
     if end is not None:
-        happenings = happenings.filter(happenings.occurred_at < literal_moment(end))
+        happenings = happenings.filter(happenings.occurred_at < end)
     return happenings
 
 
 def moment(tables: Tables, days: int) -> ir.TimestampScalar:
     """The moment that many times 24 hours before ``as_of``."""
-    return literal_moment(tables.as_of - timedelta(days=days))
+    return tables.moment(timedelta(days=days))
 
 
-def literal_moment(at: datetime) -> ir.TimestampScalar:
-    """A moment as the engines compare it."""
-    found: ir.TimestampScalar = ibis.literal(at, type="timestamp('UTC', 6)")
-    return found
+def _before(tables: Tables, days: int | None) -> ir.TimestampScalar | None:
+    return None if days is None else moment(tables, days)
 
 
 def crossed(

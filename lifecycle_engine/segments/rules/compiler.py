@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -18,6 +18,7 @@ from lifecycle_engine.sdk.errors import SdkError
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.rules.tree import Group, Leaf, Rule
 from lifecycle_engine.warehouse.errors import WarehouseError
+from lifecycle_engine.warehouse.session import SessionTables
 
 _SCHEMA = pa.schema([pa.field("customer_id", pa.int64())])
 
@@ -56,8 +57,22 @@ def rule_select(rule: Rule, tables: Tables) -> pa.Table:
     """
     if rule.root is None or not rule.finished:
         return _SCHEMA.empty_table()
-    chosen = _evaluated("rule", lambda: tables.execute(_selection(rule.root, tables)))
+    chosen = _evaluated("rule", lambda: _chosen(rule.root, tables))
     return chosen.cast(_SCHEMA)
+
+
+def _chosen(root: Group | Leaf | None, tables: Tables) -> pa.Table:
+    if isinstance(tables, SessionTables):
+        return tables.select(("rule", _key(root)), lambda among: _selection(root, among))
+    return tables.execute(_selection(root, tables))
+
+
+def _key(node: Group | Leaf | None) -> Hashable:
+    """What a rule's expression depends on: the conditions themselves, and their configurations."""
+    if isinstance(node, Leaf):
+        return type(node.condition), node.condition.config.model_dump_json()
+    assert node is not None  # noqa: S101 - rule_select has returned for the empty rule
+    return node.kind, tuple(_key(child) for child in node.children)
 
 
 def rule_explain(rule: Rule, tables: Tables, *, customer_id: int) -> dict[str, Outcome]:

@@ -27,5 +27,17 @@ class Engine(Protocol):
     def execute(self, expression: ir.Expr) -> pa.Table:
         """Compute an expression."""
 
+    def statement(self, expression: ir.Table) -> str:
+        """The expression in the engine's own words; with no rows that it brings along."""
+
+    def ask(self, statement: str, schema: pa.Schema) -> pa.Table:
+        """Compute a statement."""
+
+    def alias_set(self, alias: str, table: ir.Table) -> None:
+        """Have an alias stand for a table in statements."""
+
+    def moment_set(self, at: datetime) -> None:
+        """Have ``moment_before(microseconds)`` count back from this moment."""
+
     def close(self) -> None:
         """Let go of everything."""

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import ibis
@@ -23,6 +23,9 @@ CREATE TEMP MACRO json_text(document, member) AS
 CREATE TEMP MACRO json_values(document, member) AS
     json_extract_string(document, '$."' || replace(member, '"', '\\"') || '"[*]');
 """
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DuckDBEngine:
@@ -47,6 +50,8 @@ class DuckDBEngine:
         )
         self._connection.execute(_SESSION)
         self._made = 0
+        self._aliases: dict[str, str] = {}
+        self._moment: datetime | None = None
 
     def log_table(
         self, name: str, *, start: datetime | None, end: datetime, merged: ir.Table | None = None
@@ -91,12 +96,40 @@ class DuckDBEngine:
         table = expression.as_table()
         for given in table.op().find(ops.InMemoryTable):
             self._connection.register(given.name, given.data.to_pyarrow(given.schema))
-        statement = ibis.to_sql(table, dialect="duckdb", pretty=False)
+        return self.ask(self.statement(table), table.schema().to_pyarrow())
+
+    def statement(self, expression: ir.Table) -> str:
+        """The expression in DuckDB's words."""
+        return str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
+
+    def ask(self, statement: str, schema: pa.Schema) -> pa.Table:
+        """Compute a statement.
+
+        Raises:
+            WarehouseQueryError: DuckDB refuses it, or fails.
+        """
         try:
             found = self._connection.sql(statement).to_arrow_table()
         except duckdb.Error as error:
             raise WarehouseQueryError(str(error)) from error
-        return found.cast(table.schema().to_pyarrow())
+        return found.cast(schema)
+
+    def alias_set(self, alias: str, table: ir.Table) -> None:
+        """Have an alias stand for a table in statements."""
+        name = table.get_name()
+        if self._aliases.get(alias) != name:
+            self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{alias}" AS FROM "{name}"')
+            self._aliases[alias] = name
+
+    def moment_set(self, at: datetime) -> None:
+        """Have ``moment_before(microseconds)`` count back from this moment."""
+        if at != self._moment:
+            # Not a variable: with a constant, scans of files skip what is outside a window.
+            self._connection.execute(
+                "CREATE OR REPLACE TEMP MACRO moment_before(age) AS"
+                f" make_timestamptz({(at - _EPOCH) // timedelta(microseconds=1)} - age)"
+            )
+            self._moment = at
 
     def close(self) -> None:
         """Let go of everything."""

@@ -5,7 +5,7 @@ The folder of the columnar copy has to be at the same path on every machine of t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import ibis
 import ibis.expr.operations as ops
@@ -44,6 +44,9 @@ _SESSION = (
 )
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class SparkEngine:
     """One session of a Spark application; the application is this process's and stays.
 
@@ -62,6 +65,8 @@ class SparkEngine:
         for statement in _SESSION:
             self._session.sql(statement)
         self._views: list[str] = []
+        self._aliases: dict[str, str] = {}
+        self._moment: datetime | None = None
 
     def log_table(
         self, name: str, *, start: datetime | None, end: datetime, merged: ir.Table | None = None
@@ -106,15 +111,45 @@ class SparkEngine:
         for given in table.op().find(ops.InMemoryTable):
             self._views.append(given.name)
             self._given(given.name, given.data.to_pyarrow(given.schema))
+        return self.ask(self.statement(table), table.schema().to_pyarrow())
+
+    def statement(self, expression: ir.Table) -> str:
+        """The expression in Spark's words."""
         # The backend by its name, since asking for it registers the options that compiling reads.
-        statement = ibis.to_sql(table, dialect=ibis.pyspark.name, pretty=False)
+        return str(ibis.to_sql(expression, dialect=ibis.pyspark.name, pretty=False))
+
+    def ask(self, statement: str, schema: pa.Schema) -> pa.Table:
+        """Compute a statement.
+
+        Raises:
+            WarehouseQueryError: Spark refuses it, or fails.
+        """
         with _told():
             found = self._session.sql(statement).toArrow()
-        return found.cast(table.schema().to_pyarrow())
+        return found.cast(schema)
+
+    def alias_set(self, alias: str, table: ir.Table) -> None:
+        """Have an alias stand for a table in statements."""
+        name = table.get_name()
+        if self._aliases.get(alias) != name:
+            with _told():
+                self._session.table(name).createOrReplaceTempView(alias)
+            self._aliases[alias] = name
+
+    def moment_set(self, at: datetime) -> None:
+        """Have ``moment_before(microseconds)`` count back from this moment."""
+        if at != self._moment:
+            with _told():
+                self._session.sql(
+                    "CREATE OR REPLACE TEMPORARY FUNCTION moment_before(age BIGINT)"
+                    " RETURNS TIMESTAMP RETURN"
+                    f" timestamp_micros({(at - _EPOCH) // timedelta(microseconds=1)} - age)"
+                )
+            self._moment = at
 
     def close(self) -> None:
         """Let go of the session's tables; the application serves the next session."""
-        for view in self._views:
+        for view in (*self._views, *self._aliases):
             self._session.catalog.dropTempView(view)
 
     def _given(self, view: str, rows: pa.Table) -> None:
