@@ -24,6 +24,7 @@ BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=0),
         "options": {"expires": 3600},
     },
+    "lookalikes": _every(60, "scoring.find_lookalikes"),
     "lifecycle stages": _every(3600, "segments.refresh_stages"),
     "campaigns": _every(30, "campaigns.fire"),
     "enrolments": _every(5, "campaigns.advance"),

@@ -32,6 +32,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),  # The language switch.
     path("api/v1/", include("lifecycle_engine.segments.urls")),
+    path("api/v1/", include("lifecycle_engine.scoring.urls")),
     path("api/v1/", include("lifecycle_engine.rewards.urls")),
     path("unsubscribe/", include("lifecycle_engine.messaging.urls")),
     path("preferences/<str:signed>/", PreferencesView.as_view(), name="preferences"),

@@ -49,6 +49,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
             (_("Model versions"), "neurology", "scoring.modelversion"),
             (_("Scores"), "speed", "scoring.score"),
             (_("Recommendations"), "recommend", "scoring.recommendation"),
+            (_("Lookalikes"), "group_add", "scoring.lookalike"),
             (_("Scorer settings"), "tune", "scoring.scorersetting"),
         ),
     ),

@@ -5,6 +5,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
+from lifecycle_engine.scoring.lookalike_models import (
+    Lookalike,
+    LookalikeCustomer,
+    LookalikeState,
+    LookalikeVerdict,
+)
 from lifecycle_engine.scoring.models import (
     ModelState,
     ModelVersion,
@@ -103,3 +109,54 @@ class RecommendationAdmin(RecordAdmin):
     def products(self, row: Recommendation) -> str:
         """The first few products."""
         return ", ".join(str(item.get("sku", "")) for item in row.items[:5])
+
+
+@admin.register(Lookalike)
+class LookalikeAdmin(RecordAdmin):
+    """Searches for customers like those of a segment."""
+
+    list_display = [
+        *("segment", "state_shown", "verdict_shown", "seeds", "others", "audience", "size"),
+        *("requested_by", "requested_at"),
+    ]
+    list_filter = ["state", "verdict"]
+    list_select_related = ["segment", "audience"]
+    search_fields = ["=segment__key"]
+    ordering = ["-id"]
+
+    @labelled(
+        description=_("state"),
+        colours={
+            LookalikeState.QUEUED: "info",
+            LookalikeState.RUNNING: "info",
+            LookalikeState.READY: "success",
+            LookalikeState.REFUSED: "warning",
+            LookalikeState.FAILED: "danger",
+        },
+    )
+    def state_shown(self, run: Lookalike) -> tuple[str, str]:
+        """The state as a coloured label."""
+        return run.state, str(run.get_state_display())
+
+    @labelled(
+        description=_("verdict"),
+        colours={
+            LookalikeVerdict.BETTER: "success",
+            LookalikeVerdict.SIMPLE: "warning",
+            LookalikeVerdict.CHANCE: "danger",
+        },
+    )
+    def verdict_shown(self, run: Lookalike) -> tuple[str, str] | None:
+        """The verdict as a coloured label."""
+        return (run.verdict, str(run.get_verdict_display())) if run.verdict else None
+
+
+@admin.register(LookalikeCustomer)
+class LookalikeCustomerAdmin(RecordAdmin):
+    """Who looks like whom, by place."""
+
+    list_display = ["customer", "rank", "percentile", "lookalike"]
+    list_filter = ["lookalike"]
+    list_select_related = ["customer", "lookalike"]
+    search_fields = ["=customer__external_id"]
+    ordering = ["-lookalike_id", "rank"]

@@ -39,3 +39,21 @@ class ScorerOffError(ScoringError):
 
 class ScorerConfigError(ScoringError):
     """The configuration that staff set for a scorer is wrong; the message names the field."""
+
+
+class LookalikeError(ScoringError):
+    """Something can't be done with a search for lookalikes; the message says why."""
+
+
+class LookalikeRefusedError(ScoringError):
+    """There is nothing to search by.
+
+    Attributes:
+        reason: why.
+        seeds: customers to learn from, where they were counted.
+        others: customers outside the segment, where they were counted.
+    """
+
+    def __init__(self, reason: str, *, seeds: int | None = None, others: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.seeds, self.others = reason, seeds, others

@@ -3,8 +3,10 @@
 Models hold weights and no customers; the next one is trained without whoever was erased.
 """
 
-from lifecycle_engine.customers.privacy import personal_data
+from lifecycle_engine.customers.privacy import personal_data, personal_text
+from lifecycle_engine.scoring.lookalike_models import Lookalike, LookalikeCustomer
 from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
 
-for _model in (Score, ScoreHistory, Recommendation):
+for _model in (Score, ScoreHistory, Recommendation, LookalikeCustomer):
     personal_data(_model)
+personal_text(Lookalike, "error")

@@ -73,5 +73,13 @@ def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
     enqueue("segments.refresh", cause="scores")
 
 
+@shared_task(name="scoring.find_lookalikes")
+def lookalikes_find() -> None:
+    """Search for the lookalikes that somebody asked for, also where a search was killed."""
+    from lifecycle_engine.scoring.lookalikes import running  # noqa: PLC0415
+
+    running.lookalikes_run()
+
+
 def _moment(as_of: str | None, at: datetime) -> datetime:
     return at if as_of is None else datetime.fromisoformat(as_of)

@@ -6,11 +6,14 @@ from datetime import datetime
 
 from django.db import transaction
 
+from lifecycle_engine.core.sql import sql_execute
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.selectors import root_ids
+from lifecycle_engine.segments.due import refreshes_want
 from lifecycle_engine.segments.listed import list_settle, lists_lock, whole_profile_ids
 from lifecycle_engine.segments.membership import Change
 from lifecycle_engine.segments.models import ListedProfile, Segment, SegmentKind, SegmentState
+from lifecycle_engine.segments.selectors import segment_readers
 from lifecycle_engine.segments.touched import customers_touch
 
 #: Customers that one call may name.
@@ -81,6 +84,36 @@ def list_change(
     change = changes.get(segment.pk, Change())
     result.changed = change.joined + change.left
     return result
+
+
+def list_replace(
+    *, segment: Segment, profile_ids: Sequence[int], at: datetime, cause: str
+) -> Change:
+    """Make these profiles the segment's list, and nobody else; in one transaction.
+
+    Segments that read this one are computed again.
+
+    Args:
+        segment: one by list.
+        profile_ids: who is on it.
+        at: since when, in business time.
+        cause: why, for the record of who came and went.
+
+    Raises:
+        ListError: the segment's members come from a rule, or it is archived.
+    """
+    list_check(segment)
+    with transaction.atomic():
+        lists_lock([segment.pk])
+        params = {"segment_id": segment.pk, "profile_ids": list(profile_ids), "at": at}
+        sql_execute("segments", "list_replace", params)
+        changes = list_settle(segment_ids=[segment.pk], profile_ids=None, at=at, cause=cause)
+        Segment.objects.filter(pk=segment.pk).update(as_of=at, asked_at=at)
+        change = changes.get(segment.pk, Change())
+        if change != Change():
+            readers = segment_readers(key=segment.key)
+            refreshes_want(segment_ids=readers, cause=f"segment:{segment.pk}")
+    return change
 
 
 def list_check(segment: Segment) -> None:

@@ -37,7 +37,14 @@ RECORDS = {
     },
     "messaging": {"message", "optin", "suppression"},
     "rewards": {"coupon", "redemption"},
-    "scoring": {"modelversion", "recommendation", "score", "scorehistory"},
+    "scoring": {
+        "lookalike",
+        "lookalikecustomer",
+        "modelversion",
+        "recommendation",
+        "score",
+        "scorehistory",
+    },
     "segments": {
         "customerstage",
         "listedprofile",

@@ -1,0 +1,1 @@
+"""Lookalike audiences: customers ranked by how much they look like those of a segment."""

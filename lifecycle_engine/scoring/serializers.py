@@ -1,0 +1,64 @@
+"""Shapes of lookalikes on the wire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from lifecycle_engine.scoring.lookalike_models import Lookalike, LookalikeCustomer
+
+
+class LookalikeSerializer(serializers.ModelSerializer[Lookalike]):
+    """A search for lookalikes: how far it is, and what it came to."""
+
+    segment = serializers.CharField(source="segment.key")
+    audience = serializers.CharField(source="audience.key", allow_null=True, default=None)
+    message = serializers.SerializerMethodField(
+        help_text="Why it was refused, or what went wrong; else empty."
+    )
+    result = serializers.JSONField(
+        help_text="The curve, its area, and what sets the seeds apart; empty until it is ready."
+    )
+
+    class Meta:
+        model = Lookalike
+        fields = (
+            "id",
+            "segment",
+            "state",
+            "as_of",
+            "seeds",
+            "others",
+            "ranked",
+            "verdict",
+            "reason",
+            "message",
+            "features",
+            "left_out",
+            "result",
+            "audience",
+            "size",
+            "requested_at",
+            "finished_at",
+        )
+
+    def get_message(self, run: Lookalike) -> str:
+        """The reason in words, or the error."""
+        return str(run.get_reason_display()) if run.reason else run.error
+
+
+class LookalikeCustomerSerializer(serializers.ModelSerializer[LookalikeCustomer]):
+    """A customer's place in the ranking; 1 looks most like the segment."""
+
+    customer = serializers.CharField(source="customer.external_id", allow_null=True)
+    id = serializers.IntegerField(source="customer_id")
+
+    class Meta:
+        model = LookalikeCustomer
+        fields = ("rank", "id", "customer", "percentile")
+
+
+class AudienceSerializer(serializers.Serializer[Any]):
+    """How many of the ranking's first customers become a segment by list, and its name."""
+
+    size = serializers.IntegerField(min_value=1)
+    name = serializers.CharField(max_length=120, required=False)

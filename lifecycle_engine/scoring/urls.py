@@ -1,0 +1,14 @@
+"""The lookalikes' part of the API."""
+
+from django.urls import path
+
+from lifecycle_engine.scoring import api
+
+app_name = "scoring"
+
+urlpatterns = [
+    path("segments/<slug:key>/lookalikes/", api.SegmentLookalikes.as_view(), name="lookalikes"),
+    path("lookalikes/<int:pk>/", api.LookalikeDetail.as_view(), name="lookalike"),
+    path("lookalikes/<int:pk>/ranking/", api.LookalikeRanking.as_view(), name="ranking"),
+    path("lookalikes/<int:pk>/segment/", api.LookalikeSegment.as_view(), name="audience"),
+]
