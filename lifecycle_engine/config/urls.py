@@ -10,7 +10,7 @@ from lifecycle_engine.console.partition_page import log_months
 from lifecycle_engine.console.stage_pages import lifecycle, stage_thresholds
 from lifecycle_engine.customers.consent_api import ConsentsView
 from lifecycle_engine.customers.privacy_api import ErasureView
-from lifecycle_engine.events.tracking import KINDS, project_settings, track
+from lifecycle_engine.events.tracking import project_settings
 from lifecycle_engine.messaging.opt_in_api import OptInsView
 from lifecycle_engine.messaging.views import OptInView, PreferencesView
 
@@ -22,7 +22,6 @@ urlpatterns = [
     path("api/v1/customers/", include("lifecycle_engine.customers.urls")),
     path("api/v1/consents/", ConsentsView.as_view(), name="consents"),
     path("api/v1/", include("lifecycle_engine.events.urls")),
-    *(path(f"v1/{call}", track, {"call": call}) for call in KINDS),
     path("v1/projects/<str:write_key>/settings", project_settings),
     path("admin/delivered/", delivered, name="delivered"),
     path("admin/delivered/email/<str:key>/", delivered_email, name="delivered-email"),

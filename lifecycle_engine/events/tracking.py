@@ -1,15 +1,17 @@
 """The Segment HTTP tracking API: what the SDKs that shops already have call.
 
-A plain view, since this is the hot path. It answers as Segment's server does where its clients
-depend on it: 200 once everything good is committed, whatever was wrong with single events of a
-batch; an error that they must not try again is a 4xx with ``code`` and ``message``; one that they
-should is a 429 or 503 with ``Retry-After`` in whole seconds. (Segment, *HTTP Tracking API source*;
-what each client makes of an answer was measured, see ``docs/reference/tracking.md``.)
+No view but a middleware, since this is the hot path, and what other requests go through after it is
+for people with browsers. It answers as Segment's server does where its clients depend on it: 200
+once everything good is committed, whatever was wrong with single events of a batch; an error that
+they must not try again is a 4xx with ``code`` and ``message``; one that they should is a 429 or 503
+with ``Retry-After`` in whole seconds. (Segment, *HTTP Tracking API source*; what each client makes
+of an answer was measured, see ``docs/reference/tracking.md``.)
 """
 
 import base64
 import binascii
 import zlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +20,6 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
 
 from lifecycle_engine.core.addresses import client_address
 from lifecycle_engine.core.models import ApiKey, Scope
@@ -49,6 +50,8 @@ KINDS = {
     "alias": "alias", "a": "alias",
     "batch": "batch", "b": "batch",
 }  # fmt: skip
+
+_CALLS = {f"/v1/{call}": call for call in KINDS}
 
 _RETRY_SECONDS = 5
 #: What waits is written within a second; clients that take turns find room by then.
@@ -96,7 +99,18 @@ _body = msgspec.json.Decoder(_Body).decode
 _waiting = WaitingRoom()
 
 
-@csrf_exempt  # Nobody is logged in here: a key names who sends.
+class TrackingMiddleware:
+    """Answers the calls of the tracking API, and passes everything else on."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer, if it is a call."""
+        call = _CALLS.get(request.path_info)
+        return self.get_response(request) if call is None else track(request, call)
+
+
 def track(request: HttpRequest, call: str) -> HttpResponse:
     """Take one event, or a batch."""
     if request.method == "OPTIONS":
