@@ -1,12 +1,14 @@
 """Bulk transfer: rows and Arrow tables in by COPY, Arrow tables out by ADBC."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import adbc_driver_postgresql.dbapi as adbc
+import adbc_driver_postgresql
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from adbc_driver_manager import AdbcConnection, AdbcDatabase, AdbcStatement
 from django.db import connection
 from psycopg import sql
 
@@ -86,7 +88,21 @@ def arrow_read(statement: str) -> pa.Table:
 
     It uses a connection of its own, so it sees committed rows only.
     """
-    with adbc.connect(adbc_url()) as database, database.cursor() as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")
-        cursor.execute(statement)
-        return cursor.fetch_arrow_table()
+    with AdbcConnection(_database(adbc_url())) as opened:
+        with AdbcStatement(opened) as zone:
+            zone.set_sql_query("SET TIME ZONE 'UTC'")
+            zone.execute_update()
+        with AdbcStatement(opened) as query:
+            query.set_sql_query(statement)
+            stream, _count = query.execute_query()
+            return pa.RecordBatchReader.from_stream(stream).read_all()
+
+
+@lru_cache(maxsize=4)
+def _database(url: str) -> AdbcDatabase:
+    """What ADBC knows of a database, above all its types: asking for these takes most of the time.
+
+    It holds no connection.
+    """
+    found: AdbcDatabase = adbc_driver_postgresql.connect(url)
+    return found

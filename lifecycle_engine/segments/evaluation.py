@@ -38,6 +38,8 @@ def members_select(segment: Segment, tables: Tables) -> pa.Array:
 
 
 def _references_ready(rule: Rule) -> None:
+    if not rule.segments:
+        return
     missing: Sequence[str] = sorted(
         rule.segments
         - set(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import adbc_driver_manager
 import psycopg
 import pyarrow as pa
 import pytest
@@ -71,3 +72,15 @@ def test_a_lock_is_held_by_one_session_until_its_block_ends():
         other.execute("SELECT pg_advisory_lock(hashtextextended('test', 0))")
         with advisory_lock("test") as taken:
             assert not taken
+
+
+@pytest.mark.django_db(transaction=True)
+def test_arrow_read_goes_on_after_a_statement_that_fails():
+    with pytest.raises(adbc_driver_manager.Error, match="no_such_table"):
+        arrow_read("SELECT * FROM no_such_table")
+
+    found = arrow_read("SELECT current_setting('TimeZone') AS zone, pg_backend_pid() AS pid")
+
+    again = arrow_read("SELECT pg_backend_pid() AS pid")
+    assert found["zone"].to_pylist() == ["UTC"]
+    assert found["pid"] != again["pid"]
