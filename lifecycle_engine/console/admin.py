@@ -286,6 +286,7 @@ class SegmentPage(PageMixin, SegmentAdmin):
             "drafts/<int:draft_id>/discard/": (builder.discard_view, "segments_draft_discard"),
             "drafts/<int:draft_id>/preview/": (preview.preview_view, "segments_draft_preview"),
             "drafts/<int:draft_id>/counts/": (preview.counts_view, "segments_draft_counts"),
+            "drafts/<int:draft_id>/reach/": (preview.reach_view, "segments_draft_reach"),
             "drafts/<int:draft_id>/why/": (preview.why_view, "segments_draft_why"),
             "<int:segment_id>/edit/": (segment_edit_view, "segments_segment_edit"),
             "<int:segment_id>/duplicate/": (segment_duplicate_view, "segments_segment_duplicate"),

@@ -5,10 +5,11 @@ from typing import Annotated, Any, ClassVar
 
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import AfterValidator, Field, StrictInt, StrictStr
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.sdk.tables import Tables
@@ -26,7 +27,10 @@ class Operator(StrEnum):
 
 def _known(key: str) -> str:
     if key not in scorers:
-        raise ValueError(f"no scorer {key!r}; there is: {', '.join(scorers.keys()) or 'none'}")
+        raise ConfigError(
+            f"no scorer {key!r}; there is: {', '.join(scorers.keys()) or 'none'}",
+            gettext_noop("There is no such scorer; choose one of the list."),
+        )
     return key
 
 

@@ -19,3 +19,16 @@ class TransientError(SdkError):
 
 class PermanentError(SdkError):
     """What failed will fail again: don't try again."""
+
+
+class ConfigError(ValueError):
+    """A configuration's values don't go together or can't be; raised in its validators.
+
+    Attributes:
+        words: the same to staff, who see the fields' titles and not their names: a text marked by
+            ``gettext_noop``, or the message again.
+    """
+
+    def __init__(self, message: str, words: str = "") -> None:
+        super().__init__(message)
+        self.words = words or message

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from lifecycle_engine.sdk.conditions import conditions
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.segments.drafts_tree import Node, Path, children, group_kind, nodes_walk
 from lifecycle_engine.segments.rules import GROUPS, RuleError, rule_parse
 from lifecycle_engine.segments.rules.tree import VERSION
@@ -60,7 +61,7 @@ def rule_problems(root: Node, *, key: str) -> list[Problem]:
         rule_references_check(rule_parse(rule_document(root)), key=key)
     except RuleError as error:
         path, place = rule_place(error.path)
-        found.append(Problem(path, place, error.reason))
+        found.append(Problem(path, place, error.words))
     return found
 
 
@@ -106,7 +107,9 @@ def config_problems(key: str, node: Node) -> list[tuple[Place, str, bool]]:
 def _said(details: ErrorDetails, config: Node) -> tuple[Place, str, bool]:
     place = _written(details["loc"], config)
     missing = details["type"] in _MISSING or (bool(place) and details["input"] in ("", None))
-    return place, _message(details), missing
+    wrong = details.get("ctx", {}).get("error")
+    words = _(wrong.words) if isinstance(wrong, ConfigError) else _message(details)
+    return place, words, missing
 
 
 def _written(loc: tuple[int | str, ...], config: Any) -> Place:

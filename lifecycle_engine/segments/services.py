@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.segments.due import refreshes_want
@@ -106,11 +107,20 @@ def rule_references_check(rule: Rule, *, key: str) -> None:
     for leaf in rule.leaves:
         for wanted in leaf.condition.segments():
             if wanted != key and wanted not in others:
-                raise RuleError(f"{leaf.path}.segment", wanted, "no live segment has this key")
+                raise RuleError(
+                    f"{leaf.path}.segment",
+                    wanted,
+                    "no live segment has this key",
+                    _("There is no live segment with this key."),
+                )
             cycle = _path_back(wanted, key, others, (key,))
             if cycle:
+                circle = " → ".join(cycle)
                 raise RuleError(
-                    f"{leaf.path}.segment", wanted, f"makes a cycle: {' → '.join(cycle)}"
+                    f"{leaf.path}.segment",
+                    wanted,
+                    f"makes a cycle: {circle}",
+                    _("The segments would read each other: %(circle)s") % {"circle": circle},
                 )
 
 

@@ -69,12 +69,15 @@ def counts_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     nodes = [(path, node) for path, node in nodes_walk(draft.root) if path]
     try:
         sizes = rules_sizes(documents=[rule_document(node) for _path, node in nodes], at=at)
+        reach = audience_reach(audience_ids(document=document, at=at), at=at)
         context = {
             "counts": [
                 {"id": f"n{path_text(path)}", "size": size}
                 for (path, _node), size in zip(nodes, sizes, strict=True)
             ],
-            "reach": audience_reach(audience_ids(document=document, at=at), at=at),
+            "draft": draft,
+            "reach": reach,
+            "reach_estimated": any(one.estimated for one in reach),
             "overlaps": _overlaps(document, draft, at),
         }
     except RuleEvaluationError as error:
@@ -82,6 +85,23 @@ def counts_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     if _passed(request, _draft(request, draft_id)):
         return HttpResponse(status=204)
     return render(request, f"{_TEMPLATES}/counts.html", context)
+
+
+@require_GET
+@for_builders
+def reach_view(request: HttpRequest, draft_id: int) -> HttpResponse:
+    """Whom one can write to, counted exactly: what the page shows by itself may be an estimate."""
+    draft = _draft(request, draft_id)
+    if _passed(request, draft) or draft.problems():
+        return HttpResponse(status=204)
+    at, document = business_now(), rule_document(draft.root)
+    context: dict[str, Any] = {"draft": draft}
+    try:
+        members = audience_ids(document=document, at=at)
+        context["reach"] = audience_reach(members, at=at, exact=True)
+    except RuleEvaluationError as error:
+        context["error"] = str(error)
+    return render(request, f"{_TEMPLATES}/reach.html", context)
 
 
 @require_GET

@@ -4,15 +4,19 @@ A condition's field says what completes it by ``json_schema_extra={"suggest": "e
 says nothing, its name tells.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import available_timezones
 
 from django.db.models import Q
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from lifecycle_engine.customers.attributes import attribute_values, attributes_known
+from lifecycle_engine.customers.models import ConsentPurpose
+from lifecycle_engine.rewards.models import Offer
+from lifecycle_engine.sdk.channels import channels
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.segments.conditions.attributes import TEXT_FIELDS, TIME_FIELDS
 from lifecycle_engine.segments.drafts_check import Place
@@ -41,6 +45,12 @@ _BY_FIELD = {
     "brand": "brand",
     "event": "event",
     "field": "attribute",
+    "latitude_attribute": "attribute_name",
+    "longitude_attribute": "attribute_name",
+    "offer": "offer",
+    "channel": "channel",
+    "purpose": "purpose",
+    "time_zone": "time_zone",
 }
 
 
@@ -122,6 +132,38 @@ def _scorer(asked: Asked) -> list[Suggestion]:
     return [Suggestion(one.key, str(one.label)) for one in scorers if asked.term in one.key]
 
 
+def _attribute_name(asked: Asked) -> list[Suggestion]:
+    known = attributes_known(prefix=asked.term, limit=LIMIT)
+    return [Suggestion(one.name, one.description) for one in known]
+
+
+def _offer(asked: Asked) -> list[Suggestion]:
+    found = Offer.objects.filter(Q(key__icontains=asked.term) | Q(name__icontains=asked.term))
+    return [Suggestion(one.key, one.name) for one in found.order_by("-pk")[:LIMIT]]
+
+
+def _channel(asked: Asked) -> list[Suggestion]:
+    return _chosen(((one.key, str(one.label)) for one in channels), asked.term)
+
+
+def _purpose(asked: Asked) -> list[Suggestion]:
+    return _chosen(((one.value, str(one.label)) for one in ConsentPurpose), asked.term)
+
+
+def _time_zone(asked: Asked) -> list[Suggestion]:
+    return _chosen(((name, "") for name in sorted(available_timezones())), asked.term)
+
+
+def _chosen(choices: Iterable[tuple[str, str]], term: str) -> list[Suggestion]:
+    """Those whose value or words have in them what was typed."""
+    wanted = term.lower()
+    return [
+        Suggestion(value, words)
+        for value, words in choices
+        if wanted in value.lower() or wanted in words.lower()
+    ]
+
+
 def _catalogue(column: str) -> Callable[[Asked], list[Suggestion]]:
     return lambda asked: _counted(catalogue_seen(column=column, at=asked.at), asked.term)
 
@@ -133,6 +175,11 @@ _SOURCES: Mapping[str, Callable[[Asked], list[Suggestion]]] = {
     "value": _value,
     "segment": _segment,
     "scorer": _scorer,
+    "attribute_name": _attribute_name,
+    "offer": _offer,
+    "channel": _channel,
+    "purpose": _purpose,
+    "time_zone": _time_zone,
     "department": _catalogue("department"),
     "category": _catalogue("category"),
     "brand": _catalogue("brand"),

@@ -6,11 +6,12 @@ from typing import Annotated, Any, ClassVar
 
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field, StrictStr, field_validator, model_validator
 
 from lifecycle_engine.customers.rows import ENCRYPTED_TRAITS
 from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.tables import Tables, json_text, literal_moment
 from lifecycle_engine.segments.conditions.comparisons import (
     ORDERING,
@@ -65,8 +66,9 @@ class _Field(Shape):
     def _field_known(cls, field: str) -> str:
         if field not in {*TEXT_FIELDS, *TIME_FIELDS} and not re.fullmatch(ATTRIBUTE, field):
             known = ", ".join([*TEXT_FIELDS, *TIME_FIELDS])
-            raise ValueError(
-                f"unknown field of the customer; there is {known} and attributes.<name>"
+            raise ConfigError(
+                f"unknown field of the customer; there is {known} and attributes.<name>",
+                gettext_noop("Customers have no such field; choose one of the list."),
             )
         return field
 
@@ -92,18 +94,30 @@ class AttributeConfig(Comparison, _Field):
             self._text_suits()
         if self.field in TIME_FIELDS and self.operator not in UNARY:
             if self.operator not in ORDERING:
-                raise ValueError(f"{self.field} takes at_least, at_most, present and missing")
+                raise ConfigError(
+                    f"{self.field} takes at_least, at_most, present and missing",
+                    gettext_noop("A date can be at least, at most, present or missing."),
+                )
             _moment(self.value)
         return self
 
     def _text_suits(self) -> None:
         if self.operator in {*ORDERING, "includes"}:
-            raise ValueError(f"{self.field} holds a text: {self.operator} has no meaning")
+            raise ConfigError(
+                f"{self.field} holds a text: {self.operator} has no meaning",
+                gettext_noop("The field holds a text: this comparison has no meaning."),
+            )
         if self.field in HASHED_FIELDS and self.operator not in _EQUALITY:
-            raise ValueError(f"{self.field} is encrypted: {self.operator} can't look into it")
+            raise ConfigError(
+                f"{self.field} is encrypted: {self.operator} can't look into it",
+                gettext_noop("The field is encrypted: only equal values can be found."),
+            )
         values = self.value if isinstance(self.value, list) else [self.value]
         if not all(value is None or isinstance(value, str) for value in values):
-            raise ValueError(f"{self.field} holds a text and is compared with {self.value!r}")
+            raise ConfigError(
+                f"{self.field} holds a text and is compared with {self.value!r}",
+                gettext_noop("The field holds a text: a text is wanted."),
+            )
 
 
 @conditions.register
@@ -169,10 +183,11 @@ class Attribute(Condition[AttributeConfig]):
 
 
 def _moment(value: Any) -> datetime:
-    if not isinstance(value, str):
-        raise ValueError(f"a date or time in ISO 8601 is wanted, not {value!r}")  # noqa: TRY004 - pydantic reports ValueError
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
-        raise ValueError(f"a date or time in ISO 8601 is wanted, not {value!r}") from None
+        raise ConfigError(
+            f"a date or time in ISO 8601 is wanted, not {value!r}",
+            gettext_noop("A date is wanted, written like 2026-01-31."),
+        ) from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar
 
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.conditions.comparisons import Number
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, one_given
@@ -43,7 +44,10 @@ class Part(Shape):
     @model_validator(mode="after")
     def _one(self) -> "Part":
         if sum(getattr(self, kind) is not None for kind in _PARTS) != 1:
-            raise ValueError("exactly one of department, category, brand and sku is wanted")
+            raise ConfigError(
+                "exactly one of department, category, brand and sku is wanted",
+                gettext_noop("Name a department, a category, a brand or a product, one of them."),
+            )
         return self
 
     @property

@@ -8,8 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 import ibis
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.tables import json_text, json_values
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape
 
@@ -82,7 +84,10 @@ class Comparison(Shape):
         else:
             suits = isinstance(value, bool | int | float | str)
         if not suits:
-            raise ValueError(f"operator {operator!r} can't be used with the value {value!r}")
+            raise ConfigError(
+                f"operator {operator!r} can't be used with the value {value!r}",
+                gettext_noop("This comparison can't be made with this value."),
+            )
         return self
 
 

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import ibis
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.tables import Tables, json_text, literal_moment
 from lifecycle_engine.segments.conditions.attributes import ATTRIBUTE, TIME_FIELDS
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, given, when
@@ -60,22 +61,37 @@ class DateNearConfig(Shape):
     @classmethod
     def _field_known(cls, field: str) -> str:
         if field not in TIME_FIELDS and not re.fullmatch(ATTRIBUTE, field):
-            raise ValueError("unknown date; there is created_at and attributes.<name>")
+            raise ConfigError(
+                "unknown date; there is created_at and attributes.<name>",
+                gettext_noop("Customers have no such date; choose one of the list."),
+            )
         return field
 
     @model_validator(mode="after")
     def _ordered(self) -> "DateNearConfig":
         low, high = self.from_days, self.to_days
         if low is None and high is None:
-            raise ValueError("from_days or to_days is missing")
+            raise ConfigError(
+                "from_days or to_days is missing",
+                gettext_noop("A first or a last number of days is needed."),
+            )
         if self.yearly and (low is None or high is None):
-            raise ValueError("from_days and to_days are both wanted for what comes every year")
+            raise ConfigError(
+                "from_days and to_days are both wanted for what comes every year",
+                gettext_noop("For what comes every year both numbers of days are needed."),
+            )
         if low is None or high is None:
             return self
         if low > high:
-            raise ValueError(f"from_days {low} is more than to_days {high}")
+            raise ConfigError(
+                f"from_days {low} is more than to_days {high}",
+                gettext_noop("The first number of days is more than the last one."),
+            )
         if self.yearly and high - low > _YEAR_DAYS:
-            raise ValueError(f"from_days {low} to to_days {high} is more than a year")
+            raise ConfigError(
+                f"from_days {low} to to_days {high} is more than a year",
+                gettext_noop("From the first day to the last is more than a year."),
+            )
         return self
 
 

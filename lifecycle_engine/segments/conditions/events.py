@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.conditions.comparisons import (
     Comparison,
@@ -81,7 +82,10 @@ class FirstOrLastConfig(EventConfig):
     @model_validator(mode="after")
     def _sometime(self) -> "FirstOrLastConfig":
         if not self.ages and self.first_day is None and self.last_day is None:
-            raise ValueError("one of days, skip_days, first_day and last_day is missing")
+            raise ConfigError(
+                "one of days, skip_days, first_day and last_day is missing",
+                gettext_noop("Say when: days counted back, or days of the calendar."),
+            )
         return self
 
 

@@ -8,11 +8,12 @@ from typing import Annotated
 import ibis
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import Field, StrictStr, model_validator
 
 from lifecycle_engine.customers.models import PURPOSE_PATTERN, ConsentPurpose, purpose_words
 from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.conditions.comparisons import Number
@@ -178,8 +179,9 @@ class BucketConfig(Config):
     @model_validator(mode="after")
     def _ordered(self) -> "BucketConfig":
         if self.from_percent >= self.below_percent:
-            raise ValueError(
-                f"from_percent {self.from_percent} is not below below_percent {self.below_percent}"
+            raise ConfigError(
+                f"from_percent {self.from_percent} is not below below_percent {self.below_percent}",
+                gettext_noop("The slice ends before it begins."),
             )
         return self
 

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import ibis.expr.types as ir
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 from pydantic.config import JsonDict
 
+from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.tables import Tables, literal_moment
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, either, given, when
 
@@ -28,13 +29,19 @@ def _day(text: str) -> str:
     try:
         date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"no such day as {text!r}; a day is written YYYY-MM-DD") from None
+        raise ConfigError(
+            f"no such day as {text!r}; a day is written YYYY-MM-DD",
+            gettext_noop("There is no such day."),
+        ) from None
     return text
 
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"no time zone {name!r}; a zone is written like Europe/Berlin")
+        raise ConfigError(
+            f"no time zone {name!r}; a zone is written like Europe/Berlin",
+            gettext_noop("There is no such time zone; one is written like Europe/Berlin."),
+        )
     return name
 
 
@@ -80,13 +87,25 @@ class Window(Shape):
         relative = self.days is not None or self.skip_days is not None
         absolute = self.first_day is not None or self.last_day is not None
         if relative and absolute:
-            raise ValueError("days and skip_days can't be used with first_day and last_day")
+            raise ConfigError(
+                "days and skip_days can't be used with first_day and last_day",
+                gettext_noop("Count days back or name days of the calendar, not both."),
+            )
         if self.time_zone is not None and not absolute:
-            raise ValueError(f"time_zone {self.time_zone} wants first_day or last_day")
+            raise ConfigError(
+                f"time_zone {self.time_zone} wants first_day or last_day",
+                gettext_noop("A time zone needs a first or a last day."),
+            )
         if self.days is not None and self.skip_days is not None and self.skip_days >= self.days:
-            raise ValueError(f"skip_days {self.skip_days} is not less than days {self.days}")
+            raise ConfigError(
+                f"skip_days {self.skip_days} is not less than days {self.days}",
+                gettext_noop("The days that are left out are not fewer than all days."),
+            )
         if (self.first_day or "") > (self.last_day or "9"):
-            raise ValueError(f"first_day {self.first_day} is after last_day {self.last_day}")
+            raise ConfigError(
+                f"first_day {self.first_day} is after last_day {self.last_day}",
+                gettext_noop("The first day is after the last one."),
+            )
         return self
 
     @property
@@ -241,6 +260,12 @@ def bounds_check(**bounds: Any) -> None:
     """
     (low_name, low), (high_name, high) = bounds.items()
     if low is None and high is None:
-        raise ValueError(f"{low_name} or {high_name} is missing")
+        raise ConfigError(
+            f"{low_name} or {high_name} is missing",
+            gettext_noop("The least or the most is needed."),
+        )
     if low is not None and high is not None and low > high:
-        raise ValueError(f"{low_name} {low} is more than {high_name} {high}")
+        raise ConfigError(
+            f"{low_name} {low} is more than {high_name} {high}",
+            gettext_noop("The least is more than the most."),
+        )

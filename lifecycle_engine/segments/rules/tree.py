@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
@@ -26,10 +27,11 @@ class RuleError(ValueError):
         path: where, such as ``rule.all[1].days``.
         value: what stands there.
         reason: why it is refused.
+        words: the same to staff, in their language where it can be.
     """
 
-    def __init__(self, path: str, value: object, reason: str) -> None:
-        self.path, self.value, self.reason = path, value, reason
+    def __init__(self, path: str, value: object, reason: str, words: str = "") -> None:
+        self.path, self.value, self.reason, self.words = path, value, reason, words or reason
         shown = repr(value)
         shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
         super().__init__(f"{path}: {reason} (it is {shown})")
@@ -103,7 +105,8 @@ def rule_parse(document: object) -> Rule:
     root = document["rule"]
     rule = Rule(None if root == {} else _node(root, "rule", depth=1))
     if len(rule.leaves) > LEAVES_MAX:
-        raise RuleError("rule", len(rule.leaves), f"has more than {LEAVES_MAX} conditions")
+        words = _("A rule has at most %(most)s conditions.") % {"most": LEAVES_MAX}
+        raise RuleError("rule", len(rule.leaves), f"has more than {LEAVES_MAX} conditions", words)
     return rule
 
 
@@ -128,7 +131,8 @@ def _node(node: object, path: str, depth: int) -> Group | Leaf:
 def _group(kind: str, children: object, path: str, depth: int) -> Group:
     inside = f"{path}.{kind}"
     if depth > DEPTH_MAX:
-        raise RuleError(inside, children, f"is deeper than {DEPTH_MAX} groups")
+        words = _("Groups are nested at most %(most)s deep.") % {"most": DEPTH_MAX}
+        raise RuleError(inside, children, f"is deeper than {DEPTH_MAX} groups", words)
     if not isinstance(children, list):
         raise RuleError(inside, children, "must be a list")
     if len(children) > LEAVES_MAX:
