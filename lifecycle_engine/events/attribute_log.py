@@ -1,11 +1,12 @@
 """Attributes as the log tells of them: learning their kinds, and the history of a customer's.
 
-The reader "attributes" looks at every ``identify``. A name that is new gets the kind of its first
-values. What does not fit later is a conflict: counted, and its place in the log noted, so that
-staff see an example. Nothing is dropped or converted; the customer keeps what was sent.
+The reader "attributes" looks at every ``identify``; who imports customers tells of theirs. A name
+that is new gets the kind of its first values. What does not fit later is a conflict: counted, and
+its place in the log noted, so that staff see an example. Nothing is dropped or converted; the
+customer keeps what was sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,12 +27,6 @@ from lifecycle_engine.events.rows import Batch
 
 READER = "attributes"
 _LIMIT = 50_000
-
-#: A date, or a time, as in ISO 8601.
-_MOMENT = (
-    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-    r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
-)
 
 #: What the log holds in place of what is kept encrypted.
 _HASHES = {f"{column}_hash": column for column in ENCRYPTED_TRAITS}
@@ -91,9 +86,27 @@ def _learn(batch: Batch) -> None:
         **batch_bounds(batch),
         "identify": IDENTIFY_NAME,
         "columns": [*TRAITS_WITH_A_COLUMN, *_HASHES],
-        "moment": _MOMENT,
     }
-    sql_execute("events", "attributes_said", params)
+    _said_learn("attributes_said", params)
+
+
+def attributes_learn_imported(
+    *, documents: Sequence[Mapping[str, Any]], source: str, at: datetime
+) -> None:
+    """Learn from attributes that came in by a file, of which the log knows nothing.
+
+    Called in the transaction that writes them, so that a row that is in once is counted once.
+    """
+    if any(documents):
+        encoded = msgspec.json.encode(documents).decode()
+        params = {"documents": encoded, "source": source, "at": at}
+        _said_learn("attributes_imported", params)
+
+
+def _said_learn(statement: str, params: Mapping[str, Any]) -> None:
+    """Learn from what the statement puts aside."""
+    sql_execute("events", "attributes_stage")
+    sql_execute("events", statement, params)
     sql_execute("events", "attributes_learn", {"limit": NAMES_LIMIT})
     sql_execute("events", "attributes_count")
 

@@ -80,7 +80,7 @@ def writer_for(
         case ImportKind.MEMBERS:
             return _lists[ImportKind.MEMBERS].writer(run, mapping)
         case ImportKind.CUSTOMERS:
-            return CustomerWriter(mapping=mapping)
+            return CustomerWriter(mapping=mapping, source=source, at=at)
         case ImportKind.PRODUCTS:
             return ProductWriter(mapping=mapping)
         case ImportKind.CONSENTS:

@@ -9,6 +9,7 @@ from lifecycle_engine.customers.consents import ConsentRow, consents_record
 from lifecycle_engine.customers.models import Identifier, IdentifierKind
 from lifecycle_engine.customers.rows import CustomerRow, Rejection
 from lifecycle_engine.customers.services import customers_upsert
+from lifecycle_engine.events.attribute_log import attributes_learn_imported
 from lifecycle_engine.events.catalogue import products_upsert
 from lifecycle_engine.events.imports.cells import (
     CellError,
@@ -105,13 +106,34 @@ class RowWriter(Generic[_Row]):
 
 
 class CustomerWriter(RowWriter[CustomerRow]):
-    """Makes and changes customers."""
+    """Makes and changes customers.
+
+    Args:
+        mapping: the field of each column.
+        source: who said what the file says of attributes.
+        at: when that was.
+    """
 
     required = ("external_id",)
+
+    def __init__(self, *, mapping: Mapping[str, str], source: str, at: datetime) -> None:
+        super().__init__(mapping=mapping)
+        self._source = source
+        self._at = at
 
     def write(self, prepared: Prepared[CustomerRow]) -> Written:
         """Write the customers; of two rows for one the later one has the last word."""
         result = customers_upsert(rows=[row for _, row, _ in prepared.rows])
+        refused = {rejection.index for rejection in result.rejected}
+        attributes_learn_imported(
+            documents=[
+                row.attributes
+                for index, (_number, row, _values) in enumerate(prepared.rows)
+                if index not in refused
+            ],
+            source=self._source,
+            at=self._at,
+        )
         return _written(prepared, result.rejected, created=result.created, updated=result.updated)
 
     def _row(self, said: dict[str, Any]) -> CustomerRow:

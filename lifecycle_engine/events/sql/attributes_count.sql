@@ -36,7 +36,11 @@ SET
     conflict_kind = COALESCE(conflict.kind, attribute.conflict_kind),
     conflict_source = COALESCE(conflict.source, attribute.conflict_source),
     conflict_at = COALESCE(conflict.occurred_at, attribute.conflict_at),
-    conflict_event_id = COALESCE(conflict.event_id, attribute.conflict_event_id)
+    -- What a file said is not in the log.
+    conflict_event_id = CASE
+        WHEN conflict.id IS NULL THEN attribute.conflict_event_id
+        ELSE conflict.event_id
+    END
 FROM figures
 LEFT JOIN conflict ON conflict.id = figures.id
 WHERE attribute.id = figures.id;

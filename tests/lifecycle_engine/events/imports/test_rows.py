@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from lifecycle_engine.customers.models import Consent, Customer
+from lifecycle_engine.customers.models import Attribute, Consent, Customer
 from lifecycle_engine.customers.rows import CustomerRow
 from lifecycle_engine.customers.services import customers_upsert
+from lifecycle_engine.events.attribute_log import conflict_example
 from lifecycle_engine.events.catalogue import products_upsert
 from lifecycle_engine.events.imports.limits import ImportFileError
 from lifecycle_engine.events.models import ImportState, Product
@@ -42,6 +43,26 @@ def test_customers_are_made_and_changed(name, write, run, figures, refused):
     changed = Customer.objects.get(external_id="2")
     assert (changed.first_name, changed.country) == ("New", "DE")
     assert Customer.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_attributes_of_customers_are_learnt_once(write, run):
+    rows = [
+        {"external_id": "1", "attributes.tier": "gold", "attributes.born": "1980-12-10"},
+        {"external_id": "2", "attributes.tier": "silver", "attributes.born": ""},
+        {"external_id": "3", "attributes.tier": "gold", "email": "nobody"},
+    ]
+    path = write(rows, "rows.jsonl")
+
+    run("customers", path, dry_run=True)
+    assert not Attribute.objects.exists()
+    run("customers", path)
+    run("customers", write([{"external_id": "4", "attributes": {"born": 7}}], "more.jsonl"))
+
+    found = {row.name: (row.kind, row.seen, row.conflicts) for row in Attribute.objects.all()}
+    assert found == {"tier": ("text", 2, 0), "born": ("moment", 2, 1)}
+    born = Attribute.objects.get(name="born")
+    assert (born.conflict_kind, conflict_example(born)) == ("number", None)
 
 
 @pytest.mark.django_db
