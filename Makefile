@@ -50,7 +50,7 @@ test-rules: export RULES_EXAMPLES ?= 2000
 test-rules: $(VENV)/dev.stamp ## Try many random rules in all engines (RULES_EXAMPLES=2000; some minutes)
 	$(BIN)/python -m pytest tests/lifecycle_engine/segments/rules/test_engines.py tests/lifecycle_engine/segments/rules/test_expiring.py
 
-test-mutations: $(VENV)/dev.stamp ## Break each condition in every small way: the tests have to see it (many minutes)
+test-mutations: $(VENV)/dev.stamp ## Break each condition in every small way: the tests have to see it (some minutes)
 	RULE_MUTANTS=all $(BIN)/python -m pytest -n 2 tests/lifecycle_engine/segments/rules/test_mutations.py
 
 check: lint contracts types test ## What CI runs: lint, contracts, types, tests

@@ -149,11 +149,12 @@ class DateNear(Condition[DateNearConfig]):
         return reduce(lambda one, other: one & other, [b for b in bounds if b is not None])
 
     def _anniversary(self, text: ir.StringValue, today: date) -> ir.BooleanValue:
-        year, day = text.substr(0, _YEAR_LENGTH), text.substr(_YEAR_LENGTH + 1, 5)
+        # A date of the year itself is longer than the year, and not before it.
+        day = text.substr(_YEAR_LENGTH + 1, 5)
         return reduce(
             or_,
             [
-                (year < f"{in_year:04}") & day.isin(sorted(set(_month_days(days))))
+                (text < f"{in_year:04}") & day.isin(sorted(set(_month_days(days))))
                 for in_year, days in groupby(self._days(today), key=lambda day: day.year)
             ],
         )

@@ -82,7 +82,6 @@ class EventFigure(EventCondition[FigureConfig]):
         figures = values.group_by("customer_id").aggregate(
             figure=self._figure(values), count=values.number.count()
         )
-        figures = figures.filter(figures.figure.notnull())
         low, high = self._scaled(figures, config.at_least), self._scaled(figures, config.at_most)
         return bounded(
             customers,
@@ -98,6 +97,8 @@ class EventFigure(EventCondition[FigureConfig]):
         figure = self._figure(values)
         if self.config.measure == "average":
             figure = figure / values.number.count()
+        if self.config.measure == "sum":
+            figure = figure.fill_null(0)
         if self.config.measure in {"sum", "average"}:
             figure = figure / PARTS
         return figure.as_scalar()
@@ -113,9 +114,8 @@ class EventFigure(EventCondition[FigureConfig]):
             return values.number.min()
         if self.config.measure == "maximum":
             return values.number.max()
-        summed = parts(values.number).sum()
         # An average compares as sum and count, since a quotient would be rounded.
-        return summed.fill_null(0) if self.config.measure == "sum" else summed
+        return parts(values.number).sum()
 
     def _scaled(self, figures: ir.Table, bound: float | None) -> ir.NumericValue | None:
         if bound is None:

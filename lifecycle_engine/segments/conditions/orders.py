@@ -106,9 +106,7 @@ class OrderTotal(Condition[TotalConfig]):
     def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
         """Sum the orders' values by customer."""
         orders = within(tables, tables.orders, self.config)
-        summed = orders.group_by("customer_id").aggregate(
-            total=parts(orders.value).sum().fill_null(0)
-        )
+        summed = orders.group_by("customer_id").aggregate(total=parts(orders.value).sum())
         at_least, at_most = self.config.at_least, self.config.at_most
         return bounded(
             customers,

@@ -199,10 +199,10 @@ def bounded(
 
     Args:
         customers: the customers asked for.
-        figures: a row with ``customer_id`` for each who has a figure.
+        figures: a row with ``customer_id`` for each who has a figure; a null is none.
         low: over ``figures``, whether the figure reaches the lower bound; None without one.
         high: likewise the upper one.
-        nothing: whether it holds for customers without a row.
+        nothing: whether it holds for customers without a figure.
     """
     inside = reduce(lambda one, other: one & other, [b for b in (low, high) if b is not None])
     if nothing:

@@ -92,5 +92,5 @@ def _own(folder):
         yield engine
 
 
-#: By name: the engine's own, which is DuckDB or Spark, and PostgreSQL.
-ENGINES = {"spark" if ON_SPARK else "duckdb": _own, "postgres": _postgres}
+#: By name: DuckDB and PostgreSQL, or Spark alone; all are held to the same reference.
+ENGINES = {"spark": _own} if ON_SPARK else {"duckdb": _own, "postgres": _postgres}

@@ -6,14 +6,24 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from tests.lifecycle_engine.segments.rules.worlds import EVENTS, PARTS, SCALARS, TEXTS, ZONES
+from tests.lifecycle_engine.segments.rules.worlds import (
+    EMAILS,
+    EVENTS,
+    PARTS,
+    PHONES,
+    SCALARS,
+    TEXTS,
+    ZONES,
+)
 
 _NAMES = st.sampled_from(EVENTS)
 _SALT = "june"
 _DEPTH = 3
 _DAYS = st.sampled_from([1, 2, 7, 30])
 _SCALARS = st.sampled_from(SCALARS)
-_WORDS = st.sampled_from([text for text in TEXTS if text] + [","])
+_WORDS = st.one_of(
+    st.sampled_from(["a", "b", "5"]), st.sampled_from([text for text in TEXTS if text] + [","])
+)
 _ORDERED = _SCALARS.filter(lambda value: not isinstance(value, bool))
 
 
@@ -73,6 +83,19 @@ def _column():
     )
 
 
+def _encrypted():
+    def field(name, values):
+        said = {"condition": "attribute", "field": name}
+        one = st.sampled_from(values)
+        return st.one_of(
+            _dict(**said, operator=st.sampled_from(["is", "is_not"]), value=one),
+            _dict(**said, operator="one_of", value=st.lists(one, min_size=1, max_size=2)),
+            _dict(**said, operator=st.sampled_from(["missing", "present"])),
+        )
+
+    return st.one_of(field("email", EMAILS), field("phone", PHONES))
+
+
 def _windows(at, *, some=False):
     days = [(at + timedelta(days=n)).date().isoformat() for n in (-30, -2, -1, 0)]
     zone = {"time_zone": st.sampled_from(ZONES)}
@@ -96,7 +119,7 @@ _EVENT = _dict({"where": _WHERE}, name=_NAMES)
 _PART = st.sampled_from([(kind, name) for kind, names in PARTS.items() for name in names]).map(
     lambda part: dict([part])
 )
-_FIGURES = st.sampled_from([-3, 0, 0.1, 1, 2, 5, 5.25, 5.5, 10])
+_FIGURES = st.sampled_from([-3, 0, 0.1, 1, 1.0002, 2, 3, 5, 5.25, 5.5, 10])
 
 
 def _dates(at):
@@ -112,6 +135,16 @@ def _dates(at):
     both = pair.flatmap(
         lambda two: _dict(
             zone | {"yearly": st.booleans()}, **fields, from_days=two[0], to_days=two[1]
+        )
+    )
+    seen = pair.flatmap(
+        lambda two: _dict(
+            zone,
+            condition="date.near",
+            field="created_at",
+            yearly=True,
+            from_days=two[0],
+            to_days=two[1],
         )
     )
     near = {"from_days": st.sampled_from(offsets)}
@@ -130,13 +163,23 @@ def _dates(at):
             operator=st.sampled_from(["present", "missing"]),
         ),
     )
-    return both, one, moment
+    return both, one, seen, moment
 
 
 #: The condition of each kind.
 _KEYS = (
-    *("attribute", "attribute", "attribute", "date.near", "date.near", "identity.kind"),
-    *("location.near", "event.count", "event.absent", "event.first_or_last", "event.figure"),
+    *("attribute", "attribute", "attribute", "attribute"),
+    *(
+        "date.near",
+        "date.near",
+        "date.near",
+        "identity.kind",
+        "location.near",
+        "event.count",
+        "event.absent",
+        "event.first_or_last",
+        "event.figure",
+    ),
     *("event.sequence", "order.recency", "order.total", "category.bought", "category.lapsed"),
     *("category.share", "segment.member", "stage.is", "consent.granted", "coupon.has"),
     *(
@@ -158,14 +201,16 @@ def kinds_of(at, key):
 def kinds(at):
     """A strategy for each kind of condition, for rules evaluated at that moment."""
     window = _windows(at)
-    both, one, moment = _dates(at)
+    both, one, seen, moment = _dates(at)
     attributes = st.sampled_from(["attributes.a", "attributes.b"])
     return (
         _column(),
         _comparison(condition="attribute", field=attributes),
+        _encrypted(),
         moment,
         both,
         one,
+        seen,
         _dict(
             condition="identity.kind",
             kind=st.sampled_from(["known", "anonymous", "email", "phone"]),
@@ -285,8 +330,13 @@ def nodes(at):
     leaf = st.one_of(kinds(at))
     inside = leaf
     for _depth in range(_DEPTH):
-        inside = st.one_of(leaf, _groups(inside))
+        inside = _either(leaf, _groups(inside))
     return inside
+
+
+def _either(leaf, group):
+    """One as often as the other; ``one_of`` would take each kind of leaf as often as a group."""
+    return st.booleans().flatmap(lambda grouped: group if grouped else leaf)
 
 
 def _groups(inside):

@@ -1,17 +1,13 @@
-"""Conditions broken on purpose: every small change of how a leaf is compiled, one at a time.
-
-A mutant changes the code of one function in place, so that whoever imported it runs the change.
-"""
+"""Conditions broken on purpose: every small change of how a leaf, or a rule, is compiled."""
 
 import ast
-import copy
 import importlib
-import inspect
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+
+from tests.mutants import Mutant, mutants
 
 _SEGMENTS = "lifecycle_engine.segments.conditions"
+#: Stands for whole rules among the keys of conditions.
+RULES = "rules"
 #: The modules that conditions are compiled by, with what is tried on what they share.
 MODULES = {
     f"{_SEGMENTS}.attributes": ("attribute",),
@@ -32,6 +28,7 @@ MODULES = {
         *("score.value", "score.percentile", "recommendation.contains"),
     ),
     "lifecycle_engine.rewards.conditions": ("coupon.has",),
+    "lifecycle_engine.segments.rules.compiler": (RULES,),
 }
 # What no selection depends on: words, explaining, passing time (test_expiring), reading a rule.
 _OTHER = (
@@ -44,6 +41,13 @@ _OTHER = (
     "segments",
     "ages",
     "_score_of",
+    # Of the compiler.
+    "rule_explain",
+    "rule_expiring",
+    "_observed",
+    "_expiring",
+    "_asked",
+    "_evaluated",
 )
 _READING = (
     "_known",
@@ -56,126 +60,17 @@ _READING = (
     "_operator_wants",
 )
 
-_EDGES = {ast.GtE: ast.Gt, ast.Gt: ast.GtE, ast.LtE: ast.Lt, ast.Lt: ast.LtE}
-_EDGES |= {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
-_LOGIC = {ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Add: ast.Sub, ast.Sub: ast.Add}
-_DROPPED = ("filter", "nullif", "fill_null", "drop_null", "semi_join")
-_SWAPPED = {"min": "max", "max": "min", "isnull": "notnull", "notnull": "isnull"}
-_SWAPPED |= {"anti_join": "semi_join", "contains": "startswith", "startswith": "contains"}
-_SWAPPED |= {"nunique": "count", "all": "any", "sin": "cos", "cos": "sin"}
+
+def compiling_mutants():
+    """All of them."""
+    return [mutant for module in MODULES for mutant in mutants(module, _is_compiling)]
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One change: in which function of which module, where, and what."""
-
-    module: str
-    function: str
-    index: int
-    change: str
-    line: str
-
-    def __str__(self):
-        return f"{self.module.rpartition('.')[2]}.{self.function}: {self.change} in `{self.line}`"
-
-    @property
-    def keys(self):
-        """The conditions that can show it."""
-        owner = getattr(importlib.import_module(self.module), self.function.split(".")[0], None)
-        key = getattr(owner, "key", None)
-        return (key,) if isinstance(key, str) else MODULES[self.module]
-
-
-class _Changes(ast.NodeTransformer):
-    """Finds what can be changed in a function, and changes the one of an index."""
-
-    def __init__(self, index=None):
-        self.index, self.found = index, []
-
-    def _offer(self, node, change, changed):
-        """Note a change, and return the changed node if it is the one that is wanted."""
-        is_wanted = self.index == len(self.found)
-        self.found.append((change, node.lineno))
-        return changed(node) if is_wanted else node
-
-    def visit_Compare(self, node):
-        other = _EDGES.get(type(node.ops[0]))
-        self.generic_visit(node)
-        if other is None or _is_static(node):
-            return node
-        change = f"{type(node.ops[0]).__name__} to {other.__name__}"
-        return self._offer(node, change, lambda it: ast.copy_location(_compared(it, other()), it))
-
-    def visit_BinOp(self, node):
-        other = _LOGIC.get(type(node.op))
-        self.generic_visit(node)
-        if other is None or isinstance(node.left, ast.Constant | ast.JoinedStr):
-            return node
-        change = f"{type(node.op).__name__} to {other.__name__}"
-        return self._offer(node, change, lambda it: ast.BinOp(it.left, other(), it.right))
-
-    def visit_UnaryOp(self, node):
-        self.generic_visit(node)
-        if not isinstance(node.op, ast.Invert):
-            return node
-        return self._offer(node, "no Invert", lambda it: it.operand)
-
-    def visit_Constant(self, node):
-        if isinstance(node.value, bool):
-            return self._offer(node, "flipped", lambda it: ast.Constant(not it.value))
-        if isinstance(node.value, int | float):
-            return self._offer(node, "one more", lambda it: ast.Constant(it.value + 1))
-        return node
-
-    def visit_Call(self, node):
-        self.generic_visit(node)
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if name in _DROPPED:
-            node = self._offer(node, f"no {name}", lambda it: it.func.value)
-        if name == "filter" and isinstance(node, ast.Call) and len(node.args) > 1:
-            for i in range(len(node.args)):
-                node = self._offer(
-                    node,
-                    f"no filter {i + 1}",
-                    lambda it, i=i: ast.Call(it.func, it.args[:i] + it.args[i + 1 :], []),
-                )
-        if name in _SWAPPED:
-            other = _SWAPPED[name]
-            node = self._offer(
-                node,
-                f"{name} to {other}",
-                lambda it: ast.Call(
-                    ast.Attribute(it.func.value, other, ast.Load()), it.args, it.keywords
-                ),
-            )
-        return node
-
-
-def _compared(node, operator):
-    return ast.Compare(node.left, [operator], node.comparators)
-
-
-def _is_static(node):
-    """Whether it compares with a name or nothing: a switch of ours rather than of the data."""
-    right = node.comparators[0]
-    return isinstance(node.ops[0], ast.Eq | ast.NotEq) and isinstance(right, ast.Constant)
-
-
-def _changed(function, index):
-    changes = _Changes(index)
-    function.body = [changes.visit(statement) for statement in function.body]
-    return changes
-
-
-def _functions(tree):
-    """Every function with its qualified name."""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
-            yield node.name, node
-        elif isinstance(node, ast.ClassDef):
-            for inner in node.body:
-                if isinstance(inner, ast.FunctionDef):
-                    yield f"{node.name}.{inner.name}", inner
+def keys_of(mutant: Mutant):
+    """The conditions that can show it."""
+    owner = getattr(importlib.import_module(mutant.module), mutant.function.split(".")[0], None)
+    key = getattr(owner, "key", None)
+    return (key,) if isinstance(key, str) else MODULES[mutant.module]
 
 
 def _is_compiling(name, node):
@@ -183,60 +78,5 @@ def _is_compiling(name, node):
     decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
     validates = any("validator" in words for words in decorators)
     return not (
-        validates or last in _OTHER or last in _READING or last.endswith(("_words", "_suits"))
+        validates or last in _OTHER or name in _READING or last.endswith(("_words", "_suits"))
     )
-
-
-def _parsed(module):
-    path = Path(inspect.getsourcefile(importlib.import_module(module)))
-    tree = ast.parse(path.read_text())
-    return tree, path.read_text().splitlines(), str(path)
-
-
-def mutants():
-    """All of them, in the order of the source."""
-    for module in MODULES:
-        tree, lines, _path = _parsed(module)
-        for name, node in _functions(tree):
-            if not _is_compiling(name, node):
-                continue
-            changes = _changed(copy.deepcopy(node), None)
-            for index, (change, line) in enumerate(changes.found):
-                yield Mutant(module, name, index, change, lines[line - 1].strip())
-
-
-@contextmanager
-def applied(mutant):
-    """Run the changed code in place of the function's own."""
-    tree, _lines, path = _parsed(mutant.module)
-    changed = copy.deepcopy(tree)
-    node = dict(_functions(changed))[mutant.function]
-    _changed(node, mutant.index)
-    code = _code(compile(ast.fix_missing_locations(changed), path, "exec"), mutant.function)
-    function = _function(mutant)
-    original, function.__code__ = function.__code__, code
-    try:
-        yield
-    finally:
-        function.__code__ = original
-
-
-def _function(mutant):
-    owner = importlib.import_module(mutant.module)
-    *classes, name = mutant.function.split(".")
-    for part in classes:
-        owner = getattr(owner, part)
-    found = inspect.getattr_static(owner, name)
-    found = found.fget if isinstance(found, property) else found
-    return getattr(found, "__func__", found)
-
-
-def _code(code, qualified):
-    for constant in code.co_consts:
-        if hasattr(constant, "co_qualname"):
-            if constant.co_qualname == qualified:
-                return constant
-            inner = _code(constant, qualified)
-            if inner:
-                return inner
-    return None

@@ -5,6 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from lifecycle_engine.customers.rows import ENCRYPTED_TRAITS
 from tests.factories.segments import customer_row
 
 #: The moments that rules are evaluated at: also around leap days, and far from midnight.
@@ -15,7 +16,9 @@ MOMENTS = (
     datetime(2017, 3, 26, 12, tzinfo=UTC),
 )
 ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Auckland")
-CUSTOMERS = range(1, 41)
+CUSTOMERS = range(1, 51)
+#: Customers with events of their own only, nothing of which is random.
+PLAIN = (51, 52)
 #: What attributes and properties may hold; texts that read as numbers in some engine, too.
 TEXTS = (
     *(
@@ -40,14 +43,20 @@ TEXTS = (
     *("0" * 49 + "5", "0" * 50 + "5"),
 )
 SCALARS = (*TEXTS, 5, -3, 5.5, 0.1, 7, True, False)
+#: A number that three of come to more, rounded one by one, than rounded together.
+UNEVEN = 0.33337
 VALUES = (*SCALARS, None, None, ["a", "b"], ["5", 5, None], [], [","], {"k": 1})
 EVENTS = ("Product Viewed", "Order Completed")
+EMAILS = ("ann@example.org", "bob@example.org")
+PHONES = ("+4930123", "+33145")
 PARTS = {
     "department": ("DELI", "PASTRY"),
     "category": ("Cake", "Bread"),
     "brand": ("Acme", "Own"),
     "sku": ("s1", "s2", "s3"),
 }
+#: A longitude that is a little less than 900 km from 13.4, at 52.5 degrees north.
+NEAR_EDGE = 26.7135
 _TICK = timedelta(microseconds=1)
 _DAYS = (0, 1, 2, 7, 30)
 
@@ -99,6 +108,7 @@ def _customers(rng, at):
         *(moment - timedelta(days=days) for moment in moments(at) for days in (365, 366, 730)),
     ]
     degrees = [None, 0, 52.5, "52.5", -52.5, 13.4, 90.0, 91, 179.9, -179.9, "x"]
+    certain = _certain(at)
 
     def one(customer_id):
         said = _members(rng) | {
@@ -106,17 +116,58 @@ def _customers(rng, at):
             "latitude": rng.choice(degrees),
             "longitude": rng.choice(degrees),
         }
+        email, phone = (rng.choice([*values, "", None]) for values in (EMAILS, PHONES))
+        row = {
+            "external_id": rng.choice([f"c{customer_id}", "", None]),
+            "country": rng.choice(["DE", "FR", "DEU", "", None]),
+            "created_at": rng.choice(seen),
+        }
+        for name, values in certain.items():
+            if customer_id <= len(values):
+                (row if name in row else said)[name] = values[customer_id - 1]
+        # The plain ones are for the reference, the hashes for the engines.
         return customer_row(
             customer_id,
-            external_id=rng.choice([f"c{customer_id}", "", None]),
-            email_hash=rng.choice(["h", "", None]),
-            phone_hash=rng.choice(["h", "", None]),
-            country=rng.choice(["DE", "FR", "DEU", "", None]),
-            created_at=rng.choice(seen),
+            **row,
+            email=email,
+            phone=phone,
+            email_hash=email and ENCRYPTED_TRAITS["email"](email),
+            phone_hash=phone and ENCRYPTED_TRAITS["phone"](phone),
             attributes=said,
         )
 
-    return [one(customer_id) for customer_id in CUSTOMERS]
+    return [one(customer_id) for customer_id in (*CUSTOMERS, *PLAIN)]
+
+
+def _certain(at):
+    """What no world may lack: values by column, of as many customers, beginning with the first."""
+    today = at.date()
+    tomorrow = today + timedelta(days=1)
+    midnights = [
+        datetime.combine(today + timedelta(days=days), datetime.min.time(), UTC)
+        for days in (-30, -7, 0)
+    ]
+    places = [
+        *((52.5, 13.4), (90.5, 13.4), (-90.5, 13.4), (52.5, 180.5), (52.5, -180.5), (-52.4, 180)),
+        *((0, 0), (90, 0), (-90, 0), (0, 180), (0, -180), (52.5, NEAR_EDGE), (52.5, 12.5)),
+    ]
+    return {
+        "created_at": [
+            *(midnight + step for midnight in midnights for step in (-_TICK, timedelta(0), _TICK)),
+            at.replace(year=1970, day=min(at.day, 28)),
+            *(datetime(2012, 2, day, 12, tzinfo=UTC) for day in (27, 28, 29)),
+            *(datetime(year, 3, 1, 12, tzinfo=UTC) for year in (2012, 2013)),
+        ],
+        "a": ["ab", "ba", "b", "5.5", "15"],
+        "born": [
+            f"x{today}",
+            f"{today}x",
+            *(f"{day.year - 19}{day.isoformat()[4:]}" for day in (today, tomorrow)),
+            *("1988-02-28", "1988-02-29", "1988-03-01", "1987-02-28", "1987-03-01"),
+        ],
+        "latitude": [north for north, _east in places],
+        "longitude": [east for _north, east in places],
+    }
 
 
 def _happened(rng, at):
@@ -125,7 +176,8 @@ def _happened(rng, at):
         "events": [
             event | {"properties": json.dumps(_members(rng), ensure_ascii=rng.random() < 0.5)}
             for event in _rows(rng, 320, name=EVENTS, occurred_at=times)
-        ],
+        ]
+        + _plain_events(at),
         "orders": _rows(rng, 90, occurred_at=times, value=[0.1, 0.2, 0.3, 10.0, -5.0, None]),
         "order_lines": _rows(
             rng,
@@ -146,6 +198,21 @@ def _happened(rng, at):
     }
 
 
+def _plain_events(at):
+    said = ({"a": UNEVEN, "b": "ab"}, {"a": 5, "b": 5.5})
+    return [
+        {
+            "customer_id": customer_id,
+            "name": name,
+            "occurred_at": at - timedelta(hours=hours),
+            "properties": json.dumps(properties),
+        }
+        for customer_id, properties in zip(PLAIN, said, strict=True)
+        for name in EVENTS
+        for hours in (1, 2, 3)
+    ]
+
+
 def _standing(rng, at):
     times = [*moments(at), at + timedelta(days=9)]
     by_rank = {(r["customer_id"], r["rank"]): r for r in _recommended(rng)}
@@ -153,7 +220,8 @@ def _standing(rng, at):
         "memberships": _rows(rng, 40, segment=["vips", "others"]),
         "stages": _rows(rng, 40, stage=["loyal", "lapsed"]),
         "consents": _ledger(
-            _rows(
+            _both_said(at)
+            + _rows(
                 rng,
                 200,
                 channel=["email", ""],
@@ -181,11 +249,28 @@ def _standing(rng, at):
     }
 
 
+def _both_said(at):
+    """A yes and a no of one moment, of every channel and purpose."""
+    return [
+        {
+            "customer_id": PLAIN[0],
+            "channel": channel,
+            "purpose": purpose,
+            "granted": granted,
+            "recorded_at": at - timedelta(hours=1),
+            "expires_at": None,
+        }
+        for channel in ("email", "")
+        for purpose in ("marketing", "profiling")
+        for granted in (True, False)
+    ]
+
+
 def _recommended(rng):
     return _rows(
         rng,
         60,
-        scorer_key=["recommender.next_products"],
+        scorer_key=["recommender.next_products", "recommender.other"],
         rank=[1, 2, 3, 10, 11],
         sku=[*PARTS["sku"], "gone"],
     )
