@@ -26,6 +26,12 @@ from lifecycle_engine.console.identity_pages import (
     suggestion_context,
     suggestion_dismiss_view,
 )
+from lifecycle_engine.console.lookalike_pages import (
+    lookalike_context,
+    lookalike_progress_view,
+    lookalike_segment_view,
+    lookalike_start_view,
+)
 from lifecycle_engine.console.model_card import model_card_context
 from lifecycle_engine.console.privacy_pages import (
     customer_erase_view,
@@ -58,7 +64,8 @@ from lifecycle_engine.customers.privacy_models import AccessAction
 from lifecycle_engine.customers.selectors import customers_complete
 from lifecycle_engine.events.admin import ReaderAdmin
 from lifecycle_engine.events.models import Reader
-from lifecycle_engine.scoring.admin import ModelVersionAdmin
+from lifecycle_engine.scoring.admin import LookalikeAdmin, ModelVersionAdmin
+from lifecycle_engine.scoring.lookalike_models import Lookalike
 from lifecycle_engine.scoring.models import ModelVersion
 from lifecycle_engine.segments.admin import SegmentAdmin
 from lifecycle_engine.segments.models import Segment
@@ -67,6 +74,7 @@ for _model in (
     User,
     Group,
     Customer,
+    Lookalike,
     MergeSuggestion,
     ModelVersion,
     Occurrence,
@@ -217,6 +225,28 @@ class ModelVersionPage(ModelVersionAdmin, PageAdmin):
         return model_card_context(request, record)
 
 
+@admin.register(Lookalike)
+class LookalikePage(LookalikeAdmin, PageAdmin):
+    """The list of searches for lookalikes, and each one's page."""
+
+    page_template = "console/lookalike.html"
+    change_list_template = "console/lookalikes.html"
+
+    def page_context(self, request: HttpRequest, record: Lookalike) -> dict[str, Any]:
+        """How far it is, or what it is worth."""
+        return lookalike_context(request, record)
+
+    def get_urls(self) -> list[URLPattern]:
+        """What the page asks for, before the pages of the records."""
+        guard = self.admin_site.admin_view
+        pages = {"progress": lookalike_progress_view, "segment": lookalike_segment_view}
+        own = [
+            path(f"<int:lookalike_id>/{name}/", guard(view), name=f"scoring_lookalike_{name}")
+            for name, view in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+
 @admin.register(Occurrence)
 class OccurrencePage(OccurrenceAdmin, PageAdmin):
     """Each firing of a campaign, and what it came to."""
@@ -290,6 +320,7 @@ class SegmentPage(PageMixin, SegmentAdmin):
             "drafts/<int:draft_id>/why/": (preview.why_view, "segments_draft_why"),
             "<int:segment_id>/edit/": (segment_edit_view, "segments_segment_edit"),
             "<int:segment_id>/duplicate/": (segment_duplicate_view, "segments_segment_duplicate"),
+            "<int:segment_id>/lookalikes/": (lookalike_start_view, "segments_segment_lookalikes"),
             "<int:segment_id>/archive/": (segment_archive_view, "segments_segment_archive"),
             "<int:segment_id>/list/": (segment_list_view, "segments_segment_list"),
             "<int:segment_id>/members.csv": (segment_members_view, "segments_segment_members"),

@@ -116,7 +116,7 @@ class Lookalike(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.segment_id} #{self.pk}"
+        return f"#{self.pk}"
 
 
 class LookalikeCustomer(models.Model):

@@ -1,11 +1,20 @@
 """Model versions, scores and recommendations."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import factory
+import numpy as np
+from django.db.models.functions import Now
 from factory.django import DjangoModelFactory
 
+from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.scoring.lookalike_models import Lookalike, LookalikeCustomer
+from lifecycle_engine.scoring.lookalikes.ranking import Places
+from lifecycle_engine.scoring.lookalikes.results import Result, areas, curve_measure, size_offered
+from lifecycle_engine.scoring.lookalikes.traits import Trait
 from lifecycle_engine.scoring.models import ModelVersion, Recommendation, Score
+from lifecycle_engine.segments.models import Segment
 from tests.factories.customers import CustomerFactory
 
 AS_OF = datetime(2017, 12, 1, tzinfo=UTC)
@@ -53,3 +62,47 @@ class RecommendationFactory(DjangoModelFactory):
 def items(*skus: str) -> list[dict[str, object]]:
     """Recommended products, best first."""
     return [{"sku": sku, "score": 1.0, "reason": f"Because of {sku}"} for sku in skus]
+
+
+def lookalike_ready(segment: Segment, *, ranked: int = 30, **values: Any) -> Lookalike:
+    """A search that is over, with a curve as of a good model and a few customers ranked."""
+    rng = np.random.default_rng(1)
+    seeds = np.arange(4_000) < 300
+    scores = (rng.normal(np.where(seeds, 1.6, 0.0)), rng.normal(np.where(seeds, 0.6, 0.0)))
+    places = [(np.argsort(np.argsort(-score)) + 0.5) / 4_000 for score in scores]
+    found = Places(*places)
+    points = curve_measure(found, seeds=seeds, rng=rng)
+    result = Result(
+        base_rate=0.075,
+        points=points,
+        **dict(zip(("area", "gain"), areas(found, seeds=seeds), strict=True)),
+        traits=[Trait("products_90d", 31.0, 12.0, 0.81), Trait("gap_days_mean", None, 9.5, 0.3)],
+        modelled=values.pop("modelled", []),
+        unknown=values.pop("unknown", []),
+        suspects=values.pop("suspects", []),
+        offered=size_offered(points, base_rate=0.075, at_most=3_700),
+    )
+    run = Lookalike.objects.create(
+        **{
+            "segment": segment,
+            "state": "ready",
+            "as_of": AS_OF,
+            "seeds": 300,
+            "others": 3_700,
+            "ranked": 3_700,
+            "verdict": "better",
+            "features": ["products_90d", "gap_days_mean"],
+            "result": result.as_json(),
+            "requested_by": "anna",
+            "finished_at": Now(),
+            **values,
+        }
+    )
+    customers = Customer.objects.bulk_create(
+        Customer(external_id=f"like-{run.pk}-{n}", created_at=AS_OF) for n in range(ranked)
+    )
+    LookalikeCustomer.objects.bulk_create(
+        LookalikeCustomer(lookalike=run, customer=one, rank=n + 1, percentile=100 - n)
+        for n, one in enumerate(customers)
+    )
+    return run

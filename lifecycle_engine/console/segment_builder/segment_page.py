@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns.models import Campaign
+from lifecycle_engine.console.lookalike_pages import lookalikes_of
 from lifecycle_engine.console.segment_builder.history import segment_history
 from lifecycle_engine.console.segment_builder.list_page import list_begin, list_uploads
 from lifecycle_engine.console.segment_builder.views import for_builders
@@ -52,6 +53,7 @@ def segment_context(request: HttpRequest, segment: Segment) -> dict[str, Any]:
         "may_add": request.user.has_perm("segments.add_segment"),
         **_uses(segment),
         **upkeep_context(segment),
+        **lookalikes_of(request, segment),
     }
 
 
