@@ -25,6 +25,7 @@ BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "lookalikes": _every(60, "scoring.find_lookalikes"),
+    "stages of touched customers": _every(1, "segments.follow_stages"),
     "lifecycle stages": _every(3600, "segments.refresh_stages"),
     "campaigns": _every(30, "campaigns.fire"),
     "enrolments": _every(5, "campaigns.advance"),

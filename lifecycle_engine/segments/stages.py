@@ -20,13 +20,14 @@ activated   not silent, one order
 The first line that holds counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 from django.db import transaction
 
 from lifecycle_engine.core.bulk import copy_rows
@@ -35,13 +36,18 @@ from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.events.rows import EngineEvent
 from lifecycle_engine.events.services import events_record
 from lifecycle_engine.sdk.tables import Tables
-from lifecycle_engine.segments.models import CustomerStage, Stage
+from lifecycle_engine.segments.models import CustomerStage, Stage, StageTransition
+from lifecycle_engine.segments.refreshing import copy_news, copy_place, moment_later
 from lifecycle_engine.segments.stage_learning import thresholds_first, thresholds_in_force
 from lifecycle_engine.segments.stage_models import StageThresholds
 from lifecycle_engine.warehouse.session import warehouse_session
 
 _DAY = 86_400.0
 _BATCH = 10_000
+_CUSTOMERS_AT_ONCE = 2_000
+
+#: Whoever writes stages holds this.
+LOCK = "segments.stages"
 
 
 @dataclass(frozen=True)
@@ -64,18 +70,63 @@ def stages_refresh(*, at: datetime) -> StagesResult:
     installing the engine sends nobody a message. It also learns the thresholds, if the orders
     suffice for that; from then on they change only when staff change them, so that nobody moves
     because others shop differently.
+
+    Customers with news that the columnar copy lacks are asked about by their own part of the log:
+    their stages may have followed it already (``stages_following``).
+
+    Raises:
+        CopyBehindError: the copy lacks too much; it has to be waited for.
     """
-    with advisory_lock("segments.stages", wait=True):
-        with warehouse_session(as_of=at) as tables:
+    with advisory_lock(LOCK, wait=True):
+        moment = stages_moment(at)
+        place = copy_place()
+        copy_news(place)
+        with warehouse_session(as_of=moment) as tables:
             thresholds = thresholds_in_force() or thresholds_first(tables)
             stages = tables.execute(stages_expression(tables, thresholds=thresholds))
-        with transaction.atomic():
-            is_first = not CustomerStage.objects.exists()
-            sql_execute("segments", "stage_now_create")
-            copy_rows("stage_now", ["customer_id", "stage"], _rows(stages), ["int8", "varchar"])
-            moved = sql_rows("segments", "stages_apply", {"at": at})
-            recorded = 0 if is_first else _events_record(moved, at)
-            sql_execute("segments", "stage_now_drop")
+        news = sorted(copy_news(place))
+        if news:
+            known = pc.is_in(stages["customer_id"], pa.array(news, pa.int64()))
+            stages = pa.concat_tables(
+                [stages.filter(pc.invert(known)), stages_asked(news, moment, thresholds)]
+            )
+        return stages_apply(stages, at=moment)
+
+
+def stages_asked(
+    customer_ids: Sequence[int], at: datetime, thresholds: StageThresholds | None = None
+) -> pa.Table:
+    """The stages of some customers by their own part of the log.
+
+    Args:
+        customer_ids: which customers.
+        at: as of when.
+        thresholds: what goes; None for those in force, or the defaults.
+    """
+    thresholds = thresholds or thresholds_in_force() or StageThresholds()
+    found = []
+    for start in range(0, len(customer_ids), _CUSTOMERS_AT_ONCE):
+        part = customer_ids[start : start + _CUSTOMERS_AT_ONCE]
+        with warehouse_session(as_of=at, customer_ids=part) as tables:
+            found.append(tables.execute(stages_expression(tables, thresholds=thresholds)))
+    return pa.concat_tables(found)
+
+
+def stages_moment(at: datetime) -> datetime:
+    """The moment to compute stages as of: not before one at which somebody moved already."""
+    newest = StageTransition.objects.order_by("-pk").values_list("at", flat=True).first()
+    return moment_later(at, newest)
+
+
+@transaction.atomic
+def stages_apply(stages: pa.Table, *, at: datetime) -> StagesResult:
+    """Store the stages and record who moved, under the lock; the very first ones make no events."""
+    is_first = not CustomerStage.objects.exists()
+    sql_execute("segments", "stage_now_create")
+    copy_rows("stage_now", ["customer_id", "stage"], _rows(stages), ["int8", "varchar"])
+    moved = sql_rows("segments", "stages_apply", {"at": at})
+    recorded = 0 if is_first else _events_record(moved, at)
+    sql_execute("segments", "stage_now_drop")
     return StagesResult(moved=len(moved), events=recorded)
 
 

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import JobHandle, job_run
-from lifecycle_engine.segments import due, passing, refreshing, stages, touched
+from lifecycle_engine.segments import due, passing, refreshing, stages, stages_following, touched
 from lifecycle_engine.segments.evaluation import SegmentRefreshError
 from lifecycle_engine.segments.selectors import segments_dynamic
 
@@ -59,6 +59,13 @@ def refresh_touched() -> None:
 def pass_time() -> None:
     """Ask again about those who may join or leave because time has passed."""
     passing.time_pass(at=business_now())
+
+
+@shared_task(name="segments.follow_stages")
+def follow_stages() -> None:
+    """Bring the stages of customers with news up to date."""
+    while stages_following.stages_follow(at=business_now()):
+        pass
 
 
 @shared_task(name="segments.refresh_stages")
