@@ -1,6 +1,5 @@
 """The condition of the rule language that reads coupons."""
 
-from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 import ibis.expr.types as ir
@@ -11,7 +10,7 @@ from pydantic import Field, StrictStr
 from lifecycle_engine.rewards.models import CouponState
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.registry import Config
-from lifecycle_engine.sdk.tables import Tables, literal_moment
+from lifecycle_engine.sdk.tables import Moment, Tables
 
 
 class CouponConfig(Config):
@@ -42,10 +41,10 @@ class CouponHas(Condition[CouponConfig]):
         mine = coupons.semi_join(customers, coupons.customer_id == customers.id)
         return mine.count().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose coupon's last day came."""
         coupons = tables["coupons"]
-        passed = coupons.expires_at.between(literal_moment(since), tables.moment())
+        passed = coupons.expires_at.between(since.before(), tables.moment())
         return coupons.filter(passed).select("customer_id")
 
     def _coupons(self, tables: Tables) -> ir.Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import ibis.expr.types as ir
@@ -11,7 +10,7 @@ import ibis.expr.types as ir
 from lifecycle_engine.sdk.registry import Config, Extension, Registry
 
 if TYPE_CHECKING:
-    from lifecycle_engine.sdk.tables import Tables
+    from lifecycle_engine.sdk.tables import Moment, Tables
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -67,7 +66,7 @@ class Condition(Extension, Generic[ConfigT]):
     def expiring(
         self,
         tables: Tables,
-        since: datetime,  # noqa: ARG002 - conditions that look want it
+        since: Moment,  # noqa: ARG002 - conditions that look want it
     ) -> ir.Table | None:
         """Customers whose outcome may have changed since a moment only because time passed.
 
@@ -75,7 +74,7 @@ class Condition(Extension, Generic[ConfigT]):
         nothing came in: an event left "the last 30 days", a consent ran out, a birthday came near.
 
         Take any customer for whom the condition's outcome on these very tables' rows differs as
-        of ``since`` and as of ``tables.as_of``: they must be in the answer. Whoever else is in
+        of ``since.at`` and as of ``tables.as_of``: they must be in the answer. Whoever else is in
         it costs a second look and does no harm; ids that belong to no customer are skipped, and
         so are repeated ones. What happened between the two moments counts as passing time too,
         since a row may have come in before the moment that it is about. Rows that were added or
@@ -83,7 +82,7 @@ class Condition(Extension, Generic[ConfigT]):
 
         Args:
             tables: as for ``expression``, with the rows of all customers.
-            since: the earlier moment; in UTC, not later than ``tables.as_of``.
+            since: the earlier moment, not later than ``tables.as_of``.
 
         Returns:
             A table with the one column ``customer_id``, or None when time alone changes nothing.

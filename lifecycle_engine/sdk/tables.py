@@ -12,6 +12,26 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 
+class Moment:
+    """An earlier moment that an extension is asked about.
+
+    An expression that is made with ``before``, and not with ``at``, need not be compiled again for
+    another moment.
+    """
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    @property
+    def at(self) -> datetime:
+        """The moment itself, in UTC."""
+        return self._at
+
+    def before(self, age: timedelta = timedelta(0)) -> ir.TimestampScalar:
+        """The moment so long before this one, to compare a column with."""
+        return literal_moment(self.at - age)
+
+
 class Tables(Protocol):
     """The tables as of a point in time.
 

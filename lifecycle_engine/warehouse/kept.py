@@ -1,10 +1,11 @@
 """Statements that are kept: compiling an expression takes longer than asking it of a few customers.
 
-What a statement was compiled from is a function of the tables. The function is called with tables
-that note what it looks at, and its statement is kept only where it can't have been made otherwise:
-it took tables as expressions and moments from ``Tables.moment``, and looked at no moment itself.
-Then names stand in it for the tables and a function of the engine's session for the moment, so that
-it is right in any session, as of any moment.
+What a statement was compiled from is a function of the tables and of an earlier moment. The
+function is called with tables and a moment that note what it looks at, and its statement is kept
+only where it can't have been made otherwise: it took tables as expressions and moments from
+``Tables.moment`` and ``Moment.before``, and looked at no moment itself. Then names stand in it for
+the tables and functions of the engine's session for the moments, so that it is right in any
+session, as of any moment.
 """
 
 from collections import OrderedDict
@@ -18,11 +19,14 @@ import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Moment, Tables
 from lifecycle_engine.warehouse.engines.base import Engine
 
 _KEPT_AT_MOST = 2_000
 _MICROSECOND = timedelta(microseconds=1)
+
+#: Makes a table expression of tables and an earlier moment; None where there is nothing to compute.
+Question = Callable[[Tables, Moment], ir.Table | None]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,25 @@ class NotingTables(Tables):
         return self._tables.execute(expression)
 
 
+class NotingMoment(Moment):
+    """An earlier moment that tells the tables when it is looked at."""
+
+    def __init__(self, at: datetime, tables: NotingTables) -> None:
+        super().__init__(at)
+        self._tables = tables
+
+    @property
+    def at(self) -> datetime:
+        """The moment, which an expression may hold from here on."""
+        self._tables.only_here = True
+        return self._at
+
+    def before(self, age: timedelta = timedelta(0)) -> ir.TimestampScalar:
+        """The moment so long before, whatever it is when the statement is computed."""
+        found: ir.TimestampScalar = _since_before(age // _MICROSECOND)
+        return found
+
+
 class Statements:
     """The statements of one process, by engine and key; those least used go first."""
 
@@ -92,19 +115,23 @@ class Statements:
     def select(
         self,
         key: Hashable,
-        question: Callable[[Tables], ir.Table],
+        question: Question,
         tables: Tables,
         engine: Engine,
-    ) -> pa.Table:
-        """Compute what the question makes of the tables.
+        *,
+        since: datetime,
+    ) -> pa.Table | None:
+        """Compute what the question makes of the tables; None where it makes nothing of them.
 
         Args:
             key: equal only for questions that make the same of the same tables.
-            question: makes a table expression of tables.
+            question: makes a table expression.
             tables: the engine's tables, as of some moment.
             engine: computes it.
+            since: the earlier moment.
         """
-        engine.moment_set(tables.as_of)
+        engine.moment_set("moment_before", tables.as_of)
+        engine.moment_set("since_before", since)
         key = (type(engine), key)
         with self._lock:
             statement = self._kept.get(key)
@@ -112,7 +139,9 @@ class Statements:
                 self._kept.move_to_end(key)
         if statement is None:
             noting = NotingTables(tables)
-            expression = question(noting)
+            expression = question(noting, NotingMoment(since, noting))
+            if expression is None:
+                return None
             statement = _statement(expression, noting, engine)
             if statement is None:
                 return engine.execute(expression)
@@ -157,4 +186,9 @@ def _statement(expression: ir.Table, noting: NotingTables, engine: Engine) -> St
 
 @ibis.udf.scalar.builtin(name="moment_before", signature=(("int64",), "timestamp('UTC', 6)"))
 def _moment_before(microseconds):  # type: ignore[no-untyped-def]
+    """Stands for the function of that name that every engine's session defines."""
+
+
+@ibis.udf.scalar.builtin(name="since_before", signature=(("int64",), "timestamp('UTC', 6)"))
+def _since_before(microseconds):  # type: ignore[no-untyped-def]
     """Stands for the function of that name that every engine's session defines."""

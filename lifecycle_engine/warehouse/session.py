@@ -1,6 +1,6 @@
 """Reading the warehouse: one engine session with all tables as of a point in time."""
 
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -19,7 +19,7 @@ from lifecycle_engine.warehouse.errors import (
     WarehouseQueryError,
     WarehouseReadError,
 )
-from lifecycle_engine.warehouse.kept import statements
+from lifecycle_engine.warehouse.kept import Question, statements
 from lifecycle_engine.warehouse.registry import table_get
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
@@ -123,15 +123,16 @@ class SessionTables(Tables):
         """Compute a table expression."""
         return self._engine.execute(expression)
 
-    def select(self, key: Hashable, question: Callable[[Tables], ir.Table]) -> pa.Table:
+    def select(self, key: Hashable, question: Question, *, since: datetime) -> pa.Table | None:
         """Compute what a question makes of the tables; its statement is kept where that is safe.
 
         Args:
             key: equal only for questions that make the same of the same tables.
-            question: makes a table expression of the tables that it is given, and of nothing else
-                that may be another when it is asked again.
+            question: makes a table expression, or None, of the tables that it is given and of the
+                moment ``since``, and of nothing else that may be another when it is asked again.
+            since: that moment.
         """
-        return statements.select(key, question, self, self._engine)
+        return statements.select(key, question, self, self._engine, since=since)
 
     def _bounded(self, start: datetime | None, end: datetime) -> "SessionTables":
         return SessionTables(

@@ -1,6 +1,6 @@
 """Which parts of the catalogue the customer buys from."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, ClassVar
 
 import ibis.expr.types as ir
@@ -10,7 +10,7 @@ from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.errors import ConfigError
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Moment, Tables
 from lifecycle_engine.segments.conditions.comparisons import Number
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, one_given
 from lifecycle_engine.segments.conditions.windows import (
@@ -84,7 +84,7 @@ class CategoryBought(Condition[BoughtConfig]):
         """How many orders have such a line."""
         return own(self._lines(tables), customers).event_id.nunique().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose such line came to pass, or entered or left the window."""
         lines = lines_of(tables, tables.order_lines, self.config)
         return crossing(tables, lines, since, self.config.ages)
@@ -134,7 +134,7 @@ class CategoryLapsed(Condition[LapsedConfig]):
         lines = lines_of(tables, tables.order_lines, self.config)
         return own(lines, customers).occurred_at.max().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose such line came to pass, or left the days in which there must be none."""
         lines = lines_of(tables, tables.order_lines, self.config)
         return crossing(tables, lines, since, [timedelta(days=self.config.days)])
@@ -175,7 +175,7 @@ class CategoryShare(Condition[ShareConfig]):
         counted = self._counted(mine, tables)
         return (counted.such * 100.0 / counted.lines).max().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose order, of whatever, came to pass, or entered or left the window."""
         return crossing(tables, tables.order_lines, since, self.config.ages)
 

@@ -18,7 +18,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, m
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.errors import ConfigError
-from lifecycle_engine.sdk.tables import Tables, json_text, literal_moment
+from lifecycle_engine.sdk.tables import Moment, Tables, json_text, literal_moment
 from lifecycle_engine.segments.conditions.attributes import ATTRIBUTE, TIME_FIELDS
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, given, when
 from lifecycle_engine.segments.conditions.windows import Zone, day_start
@@ -128,10 +128,10 @@ class DateNear(Condition[DateNearConfig]):
         field = self.config.field
         return customers[field] if field in TIME_FIELDS else self._text(customers).nullif("")
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """For whom it held then and does not now, or the other way round."""
         customers = tables.customers
-        then, now = (self._near(customers, at) for at in (since, tables.as_of))
+        then, now = (self._near(customers, at) for at in (since.at, tables.as_of))
         changed = then.fill_null(False) != now.fill_null(False)
         return customers.filter(changed).select(customer_id=customers.id)
 

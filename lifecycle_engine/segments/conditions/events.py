@@ -1,6 +1,5 @@
 """What the customer did, and what they did not do."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal, TypeVar
 
 import ibis.expr.types as ir
@@ -10,7 +9,7 @@ from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.errors import ConfigError
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Moment, Tables
 from lifecycle_engine.segments.conditions.comparisons import (
     Comparison,
     comparison_words,
@@ -99,7 +98,7 @@ class EventCondition(Condition[EventConfigT]):
         """How many such events there are in the window."""
         return own(events_within(tables, self.config), customers).count().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose such event came to pass, or entered or left the window."""
         events = events_matching(tables.events, self.config)
         return crossing(tables, events, since, self.config.ages)

@@ -1,6 +1,6 @@
 """What the customer ordered: when last, and for how much."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, ClassVar
 
 import ibis
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from pydantic import Field, model_validator
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Moment, Tables
 from lifecycle_engine.segments.conditions.figures import PARTS, Bound, parts
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, given
 from lifecycle_engine.segments.conditions.windows import (
@@ -64,7 +64,7 @@ class OrderRecency(Condition[RecencyConfig]):
         """When the last order was."""
         return own(tables.orders, customers).occurred_at.max().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose order came to pass, or became so many days old."""
         bounds = (self.config.at_least_days, self.config.at_most_days)
         ages = [timedelta(days=days) for days in bounds if days is not None]
@@ -121,7 +121,7 @@ class OrderTotal(Condition[TotalConfig]):
         orders = own(within(tables, tables.orders, self.config), customers)
         return (parts(orders.value).sum().fill_null(0) / PARTS).as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose order came to pass, or entered or left the window."""
         return crossing(tables, tables.orders, since, self.config.ages)
 

@@ -1,6 +1,6 @@
 """One thing after another: what followed, and what failed to follow."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import ibis
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from pydantic import Field, StrictBool, StrictInt
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Moment, Tables
 from lifecycle_engine.segments.conditions.events import (
     EventConfig,
     EventFilter,
@@ -56,7 +56,7 @@ class EventSequence(Condition[SequenceConfig]):
         """When the newest first event was that makes it hold."""
         return own(self._firsts(tables), customers).occurred_at.max().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose first or second event came to pass, or whose time was up."""
         config = self.config
         ages = [*config.ages, timedelta(hours=config.within_hours)]

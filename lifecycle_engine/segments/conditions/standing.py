@@ -1,7 +1,6 @@
 """Where the customer stands: segments, lifecycle stage, consent, and chance."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import reduce
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from lifecycle_engine.customers.models import PURPOSE_PATTERN, ConsentPurpose, p
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.registry import Config
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Moment, Tables
 from lifecycle_engine.segments.conditions.comparisons import Number
 from lifecycle_engine.segments.conditions.windows import among, crossed, own
 from lifecycle_engine.segments.models import Stage
@@ -143,7 +142,7 @@ class ConsentGranted(Condition[ConsentConfig]):
         """When the newest entry was made, be it a yes or a no."""
         return own(self._entries(tables), customers).recorded_at.max().as_scalar()
 
-    def expiring(self, tables: Tables, since: datetime) -> ir.Table | None:
+    def expiring(self, tables: Tables, since: Moment) -> ir.Table | None:
         """Whose entry came to pass, or ran out."""
         entries = self._entries(tables)
         moved = crossed(tables, entries.recorded_at, since)

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validato
 from pydantic.config import JsonDict
 
 from lifecycle_engine.sdk.errors import ConfigError
-from lifecycle_engine.sdk.tables import Tables, literal_moment
+from lifecycle_engine.sdk.tables import Moment, Tables, literal_moment
 from lifecycle_engine.segments.conditions.shapes import Demands, Shape, either, given, when
 
 Days = Annotated[StrictInt, Field(ge=1, le=3660)]
@@ -153,7 +153,7 @@ def _before(tables: Tables, days: int | None) -> ir.TimestampScalar | None:
 
 
 def crossed(
-    tables: Tables, moments: ir.TimestampColumn, since: datetime, ages: Iterable[timedelta] = ()
+    tables: Tables, moments: ir.TimestampColumn, since: Moment, ages: Iterable[timedelta] = ()
 ) -> ir.BooleanValue:
     """Whether a moment reached one of these ages, or became past, since then.
 
@@ -161,15 +161,12 @@ def crossed(
     """
     return reduce(
         or_,
-        [
-            moments.between(literal_moment(since - age), literal_moment(tables.as_of - age))
-            for age in (timedelta(0), *ages)
-        ],
+        [moments.between(since.before(age), tables.moment(age)) for age in (timedelta(0), *ages)],
     )
 
 
 def crossing(
-    tables: Tables, happenings: ir.Table, since: datetime, ages: Iterable[timedelta] = ()
+    tables: Tables, happenings: ir.Table, since: Moment, ages: Iterable[timedelta] = ()
 ) -> ir.Table:
     """Customers of the rows whose moment passed an age; what ``Condition.expiring`` wants."""
     passed = happenings.filter(crossed(tables, happenings.occurred_at, since, ages))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from operator import and_, or_
 from typing import Any, TypeVar
 
@@ -15,9 +15,10 @@ import pyarrow as pa
 from ibis.common.exceptions import IbisError
 
 from lifecycle_engine.sdk.errors import SdkError
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.tables import Moment, Tables
 from lifecycle_engine.segments.rules.tree import Group, Leaf, Rule
 from lifecycle_engine.warehouse.errors import WarehouseError
+from lifecycle_engine.warehouse.kept import Question
 from lifecycle_engine.warehouse.session import SessionTables
 
 _SCHEMA = pa.schema([pa.field("customer_id", pa.int64())])
@@ -57,14 +58,17 @@ def rule_select(rule: Rule, tables: Tables) -> pa.Table:
     """
     if rule.root is None or not rule.finished:
         return _SCHEMA.empty_table()
-    chosen = _evaluated("rule", lambda: _chosen(rule.root, tables))
-    return chosen.cast(_SCHEMA)
+    question = partial(_selection, rule.root)
+    key = ("rule", _key(rule.root))
+    found = _evaluated("rule", lambda: _selected(key, question, tables, tables.as_of))
+    return found.cast(_SCHEMA)
 
 
-def _chosen(root: Group | Leaf | None, tables: Tables) -> pa.Table:
+def _selected(key: Hashable, question: Question, tables: Tables, since: datetime) -> Any:
     if isinstance(tables, SessionTables):
-        return tables.select(("rule", _key(root)), lambda among: _selection(root, among))
-    return tables.execute(_selection(root, tables))
+        return tables.select(key, question, since=since)
+    expression = question(tables, Moment(since))
+    return None if expression is None else tables.execute(expression)
 
 
 def _key(node: Group | Leaf | None) -> Hashable:
@@ -118,20 +122,28 @@ def rule_expiring(rule: Rule, tables: Tables, *, since: datetime) -> pa.Table:
     Raises:
         RuleEvaluationError: a condition can't be compiled or the query fails.
     """
-    found = [_expiring(leaf, tables, since) for leaf in rule.leaves if rule.finished]
+    if rule.root is None or not rule.finished:
+        return _SCHEMA.empty_table()
+    question = partial(_expired, rule.leaves)
+    key = ("expiring", *(_key(leaf) for leaf in rule.leaves))
+    found = _evaluated("rule", lambda: _selected(key, question, tables, since))
+    return _SCHEMA.empty_table() if found is None else found.cast(_SCHEMA)
+
+
+def _expired(leaves: Sequence[Leaf], tables: Tables, since: Moment) -> ir.Table | None:
+    found = [_expiring(leaf, tables, since) for leaf in leaves]
     ids = [
         table.select(customer_id=table.customer_id.cast("int64"))
         for table in found
         if table is not None
     ]
     if not ids:
-        return _SCHEMA.empty_table()
+        return None
     every = ids[0] if len(ids) == 1 else ibis.union(*ids)
-    chosen = _evaluated("rule", lambda: tables.execute(every.drop_null().distinct()))
-    return chosen.cast(_SCHEMA)
+    return every.drop_null().distinct()
 
 
-def _selection(root: Group | Leaf | None, tables: Tables) -> ir.Table:
+def _selection(root: Group | Leaf | None, tables: Tables, _since: Moment) -> ir.Table:
     customers = tables.customers
     return customers.filter(_node(root, tables)).select(customer_id=customers.id)
 
@@ -156,7 +168,7 @@ def _observed(leaf: Leaf, tables: Tables, customers: ir.Table) -> ir.Value | Non
     return _asked(leaf, lambda: leaf.condition.observed(tables, customers))
 
 
-def _expiring(leaf: Leaf, tables: Tables, since: datetime) -> ir.Table | None:
+def _expiring(leaf: Leaf, tables: Tables, since: Moment) -> ir.Table | None:
     return _asked(leaf, lambda: leaf.condition.expiring(tables, since))
 
 

@@ -36,8 +36,8 @@ class Engine(Protocol):
     def alias_set(self, alias: str, table: ir.Table) -> None:
         """Have an alias stand for a table in statements."""
 
-    def moment_set(self, at: datetime) -> None:
-        """Have ``moment_before(microseconds)`` count back from this moment."""
+    def moment_set(self, function: str, at: datetime) -> None:
+        """Have a function of that name, of a number of microseconds, count back from a moment."""
 
     def close(self) -> None:
         """Let go of everything."""

@@ -51,7 +51,7 @@ class DuckDBEngine:
         self._connection.execute(_SESSION)
         self._made = 0
         self._aliases: dict[str, str] = {}
-        self._moment: datetime | None = None
+        self._moments: dict[str, datetime] = {}
 
     def log_table(
         self, name: str, *, start: datetime | None, end: datetime, merged: ir.Table | None = None
@@ -121,15 +121,15 @@ class DuckDBEngine:
             self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{alias}" AS FROM "{name}"')
             self._aliases[alias] = name
 
-    def moment_set(self, at: datetime) -> None:
-        """Have ``moment_before(microseconds)`` count back from this moment."""
-        if at != self._moment:
+    def moment_set(self, function: str, at: datetime) -> None:
+        """Have a function of that name, of a number of microseconds, count back from a moment."""
+        if at != self._moments.get(function):
             # Not a variable: with a constant, scans of files skip what is outside a window.
             self._connection.execute(
-                "CREATE OR REPLACE TEMP MACRO moment_before(age) AS"
+                f"CREATE OR REPLACE TEMP MACRO {function}(age) AS"
                 f" make_timestamptz({(at - _EPOCH) // timedelta(microseconds=1)} - age)"
             )
-            self._moment = at
+            self._moments[function] = at
 
     def close(self) -> None:
         """Let go of everything."""

@@ -66,7 +66,7 @@ class SparkEngine:
             self._session.sql(statement)
         self._views: list[str] = []
         self._aliases: dict[str, str] = {}
-        self._moment: datetime | None = None
+        self._moments: dict[str, datetime] = {}
 
     def log_table(
         self, name: str, *, start: datetime | None, end: datetime, merged: ir.Table | None = None
@@ -136,16 +136,16 @@ class SparkEngine:
                 self._session.table(name).createOrReplaceTempView(alias)
             self._aliases[alias] = name
 
-    def moment_set(self, at: datetime) -> None:
-        """Have ``moment_before(microseconds)`` count back from this moment."""
-        if at != self._moment:
+    def moment_set(self, function: str, at: datetime) -> None:
+        """Have a function of that name, of a number of microseconds, count back from a moment."""
+        if at != self._moments.get(function):
             with _told():
                 self._session.sql(
-                    "CREATE OR REPLACE TEMPORARY FUNCTION moment_before(age BIGINT)"
+                    f"CREATE OR REPLACE TEMPORARY FUNCTION {function}(age BIGINT)"
                     " RETURNS TIMESTAMP RETURN"
                     f" timestamp_micros({(at - _EPOCH) // timedelta(microseconds=1)} - age)"
                 )
-            self._moment = at
+            self._moments[function] = at
 
     def close(self) -> None:
         """Let go of the session's tables; the application serves the next session."""

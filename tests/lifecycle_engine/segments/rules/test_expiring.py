@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
+from lifecycle_engine.sdk.tables import Moment
 from lifecycle_engine.segments.rules import rule_expiring, rule_parse, rule_select
 from tests.factories.segments import MemoryTables, ago, customer_row, event_row, rule
 from tests.lifecycle_engine.segments.rules.trying import (
@@ -49,7 +50,7 @@ def test_who_changes_because_time_passes_is_found(engine, drawn, passed):
 
 def _found_by_leaf(leaves, tables, since):
     parsed = rule_parse(rule(*leaves))
-    asked = [leaf.condition.expiring(tables, since) for leaf in parsed.leaves]
+    asked = [leaf.condition.expiring(tables, Moment(since)) for leaf in parsed.leaves]
     marked = [
         table.select("customer_id", leaf=ibis.literal(i, type="int64"))
         for i, table in enumerate(asked)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from lifecycle_engine.sdk.conditions import Condition, conditions
-from lifecycle_engine.segments.rules import rule_parse, rule_select
+from lifecycle_engine.segments.rules import rule_expiring, rule_parse, rule_select
 from lifecycle_engine.warehouse.kept import Statements, statements
 from lifecycle_engine.warehouse.session import SessionTables
 from tests.factories.segments import (
@@ -26,6 +26,7 @@ from tests.lifecycle_engine.segments.rules.trying import (
     EXAMPLES,
     LARGE,
     leaves_somewhere,
+    tables_in,
     world_of,
 )
 
@@ -75,6 +76,27 @@ def test_a_kept_statement_is_right_at_another_moment_over_other_rows(engine, dra
         assert (seed, leaf, found) == (seed, leaf, selected(document, world_of(seed)))
         assert (leaf, kept) == (leaf, int(leaf["condition"] not in _NEVER_KEPT))
         assert len(statements) - before == kept
+
+
+@settings(LARGE, max_examples=EXAMPLES // 30)
+@given(drawn=leaves_somewhere())
+def test_a_kept_statement_finds_whom_time_concerns_between_other_moments(engine, drawn):
+    seed, leaves = drawn
+    statements.clear()
+    here, elsewhere = _given(engine, seed), _given(engine, seed + 1)
+    since = here.as_of - timedelta(days=2)
+
+    for leaf in leaves:
+        parsed, before = rule_parse({"version": 1, "rule": leaf}), len(statements)
+        rule_expiring(parsed, elsewhere, since=elsewhere.as_of - timedelta(hours=1))
+        kept = len(statements) - before
+
+        found = _ids(rule_expiring(parsed, here, since=since))
+
+        anew = _ids(rule_expiring(parsed, tables_in(engine, seed), since=since))
+        assert (seed, leaf, found) == (seed, leaf, anew)
+        by_time = not parsed.leaves[0].condition.timeless
+        assert (leaf, kept) == (leaf, int(by_time and leaf["condition"] not in _NEVER_KEPT))
 
 
 def test_an_edge_moves_with_the_moment(engine):
@@ -151,7 +173,13 @@ def test_the_least_used_go_first(engine):
     asked = []
 
     def ask(key):
-        kept.select(key, lambda among: asked.append(key) or among.customers, tables, engine)
+        kept.select(
+            key,
+            lambda among, _since: asked.append(key) or among.customers,
+            tables,
+            engine,
+            since=NOW,
+        )
 
     for key in ("a", "b", "a", "c", "a", "b"):
         ask(key)
