@@ -105,15 +105,19 @@ def _scores(
     wanted = min(OTHERS_AT_MOST, max(OTHERS_AT_LEAST, OTHERS_A_SEED * len(ours)))
     others = sample(np.flatnonzero(learned & ~seeds), wanted, rng)
     rows = np.concatenate([ours, others])
+    # What none of them has, scikit-learn refuses; such as clicks in a shop that sends no e-mail.
+    known = np.flatnonzero(~np.isnan(matrix[rows]).all(axis=0))
+    if not len(known):
+        return np.zeros(len(held))
     # Every worker loads this app, few train: scikit-learn's company loads where it is used.
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     # One thread: where others use the cores too, threads that wait for one another are many times
     # slower than one alone.
     with threadpool_limits(limits=1, user_api="openmp"):
-        model = _model(int(rng.integers(2**31))).fit(matrix[rows], seeds[rows])
+        model = _model(int(rng.integers(2**31))).fit(matrix[np.ix_(rows, known)], seeds[rows])
         parts = [
-            model.decision_function(matrix[held[start : start + BATCH]])
+            model.decision_function(matrix[np.ix_(held[start : start + BATCH], known)])
             for start in range(0, len(held), BATCH)
         ]
     return np.concatenate(parts)
