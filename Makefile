@@ -43,7 +43,7 @@ test-sdks: $(VENV)/dev.stamp ## Send by SDKs that are installed for it (wants np
 	$(BIN)/python -m pytest -m sdks tests/sdks
 
 test-spark: $(VENV)/dev.stamp $(VENV)/spark.stamp ## Run the tests of features and segments on a Spark cluster of two executors (wants Java 17)
-	TEST_ENGINE=spark $(BIN)/python -m pytest -W "ignore:PySpark does not yet fully support pandas:FutureWarning" \
+	TEST_ENGINE=spark $(BIN)/python -m pytest -v -W "ignore:PySpark does not yet fully support pandas:FutureWarning" \
 	  tests/lifecycle_engine/warehouse/features tests/lifecycle_engine/segments
 
 test-rules: export RULES_EXAMPLES ?= 2000
@@ -51,7 +51,8 @@ test-rules: $(VENV)/dev.stamp ## Try many random rules in all engines (RULES_EXA
 	$(BIN)/python -m pytest tests/lifecycle_engine/segments/rules/test_engines.py tests/lifecycle_engine/segments/rules/test_expiring.py
 
 test-mutations: $(VENV)/dev.stamp ## Break each condition in every small way: the tests have to see it (some minutes)
-	RULE_MUTANTS=all $(BIN)/python -m pytest -n 2 tests/lifecycle_engine/segments/rules/test_mutations.py
+	RULE_MUTANTS=all $(BIN)/python -m pytest -n 2 \
+	  tests/lifecycle_engine/segments/rules/test_mutations.py tests/lifecycle_engine/warehouse/test_reading_mutations.py
 
 check: lint contracts types test ## What CI runs: lint, contracts, types, tests
 

@@ -53,7 +53,7 @@ Path(os.environ["VAR"]).chmod(0o755)
 os.environ["DJANGO_SETTINGS_MODULE"] = "lifecycle_engine.config.settings"
 django.setup()
 
-from tests.engines import warehouse_url  # noqa: E402 - once Django is set up
+from tests.engines import NOT_ON_SPARK, ON_SPARK, warehouse_url  # noqa: E402 - once Django is set up
 
 # Workers inherit the environment. With this in it pytest-django would read the settings before this
 # file, and every worker would use the first process's server instead of its own.
@@ -77,6 +77,19 @@ def _tables_emptied_row_by_row():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
         yield
+
+
+def pytest_report_header():
+    """Say what is left out, and why."""
+    return [f"not on Spark: {test}: {why}" for test, why in NOT_ON_SPARK.items() if ON_SPARK]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what can't be asked of Spark."""
+    left_out = [item for item in items if ON_SPARK and item.originalname in NOT_ON_SPARK]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)

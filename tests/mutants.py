@@ -9,7 +9,7 @@ import importlib
 import inspect
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 _EDGES = {ast.GtE: ast.Gt, ast.Gt: ast.GtE, ast.LtE: ast.Lt, ast.Lt: ast.LtE}
@@ -235,6 +235,7 @@ def _function(mutant):
         owner = getattr(owner, part)
     found = inspect.getattr_static(owner, name)
     found = found.fget if isinstance(found, property) else found
+    found = found.func if isinstance(found, cached_property) else found
     return getattr(found, "__func__", found)
 
 

@@ -1,6 +1,7 @@
 """A Spark cluster on this machine: a master and two executors in processes of their own."""
 
 import atexit
+import logging
 import os
 import socket
 import subprocess
@@ -36,6 +37,8 @@ def start() -> str:
     # Installed only for these tests.
     import pyspark  # noqa: PLC0415
 
+    # It tells of closing connections at the very end, when there is nowhere to tell it.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     folder = Path(tempfile.mkdtemp(prefix="spark-"))
     (folder / "spark-defaults.conf").write_text(_DEFAULTS)
     (folder / "log4j2.properties").write_text(_LOG)
