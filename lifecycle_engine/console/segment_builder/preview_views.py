@@ -20,9 +20,11 @@ from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.privacy_models import AccessAction
 from lifecycle_engine.customers.selectors import customer_by_external_id
+from lifecycle_engine.segments.conditions.events import EventCount
+from lifecycle_engine.segments.conditions.sequences import EventSequence
 from lifecycle_engine.segments.drafts import Draft, draft_load
 from lifecycle_engine.segments.drafts_check import problems_words, rule_document, rule_place
-from lifecycle_engine.segments.drafts_tree import nodes_walk
+from lifecycle_engine.segments.drafts_tree import Node, Path, nodes_walk
 from lifecycle_engine.segments.models import Segment
 from lifecycle_engine.segments.preview import (
     audience_ids,
@@ -34,6 +36,8 @@ from lifecycle_engine.segments.preview import (
 from lifecycle_engine.segments.rules import RuleEvaluationError
 
 _TEMPLATES = "console/segment_builder"
+#: What a sequence says beyond its first step.
+_SECOND = {"then", "within_hours", "followed"}
 
 
 @require_GET
@@ -69,10 +73,11 @@ def counts_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     nodes = [(path, node) for path, node in nodes_walk(draft.root) if path]
     try:
         sizes = rules_sizes(documents=[rule_document(node) for _path, node in nodes], at=at)
+        firsts = _firsts(nodes, at)
         reach = audience_reach(audience_ids(document=document, at=at), at=at)
         context = {
             "counts": [
-                {"id": f"n{path_text(path)}", "size": size}
+                {"id": f"n{path_text(path)}", "size": size, "first": firsts.get(path)}
                 for (path, _node), size in zip(nodes, sizes, strict=True)
             ],
             "draft": draft,
@@ -130,6 +135,20 @@ def why_view(request: HttpRequest, draft_id: int) -> HttpResponse:
         staff_access_note(request, AccessAction.VIEWED, customer.pk)
         context |= {"customer": customer} | _explained(draft, customer.pk)
     return render(request, f"{_TEMPLATES}/why.html", context)
+
+
+def _firsts(nodes: Sequence[tuple[Path, Node]], at: datetime) -> dict[Path, int]:
+    """Of each sequence how many did its first step at all."""
+    steps = {
+        path: {name: value for name, value in node.items() if name not in _SECOND}
+        for path, node in nodes
+        if node.get("condition") == EventSequence.key
+    }
+    documents = [
+        rule_document({**step, "condition": EventCount.key, "at_least": 1})
+        for step in steps.values()
+    ]
+    return dict(zip(steps, rules_sizes(documents=documents, at=at), strict=True))
 
 
 def _explained(draft: Draft, customer_id: int) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """What helps while a rule is built: suggestions, words for what is wrong, exact reach."""
 
+import json
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 from django.utils.translation import override
@@ -7,9 +10,12 @@ from django.utils.translation import override
 from lifecycle_engine.console.segment_builder import reach
 from lifecycle_engine.console.segment_builder.suggestions import Asked, source_of, suggestions
 from lifecycle_engine.customers.models import Attribute
+from lifecycle_engine.events.services import events_ingest
 from lifecycle_engine.messaging.suppressions import suppression_add
 from lifecycle_engine.segments.drafts_check import config_problems
 from lifecycle_engine.segments.models import Segment
+from lifecycle_engine.segments.preview_sessions import preview_sessions
+from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.factories.customers import ConsentFactory
 from tests.factories.rewards import OfferFactory
 from tests.factories.segments import NOW, SegmentFactory, rule
@@ -100,3 +106,29 @@ def test_an_estimated_reach_is_counted_exactly_on_demand(builder, audience, monk
     assert "suppressed 1" in exact
     assert "≈" not in exact
     assert builder.url("reach") not in exact
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_sequence_it_is_told_how_many_did_the_first(builder, audience):  # noqa: F811
+    happened = [("Product Added", 0), ("Product Added", 1), ("Order Completed", 1)]
+    items = [
+        {
+            "type": "track",
+            "event": event,
+            "userId": audience[number].external_id,
+            "messageId": str(place),
+            "timestamp": (NOW - timedelta(hours=9 - place)).isoformat(),
+            "properties": {"order_id": "1", "total": 5, "products": []},
+        }
+        for place, (event, number) in enumerate(happened)
+    ]
+    assert events_ingest(source="shop", items=items, received_at=NOW).accepted == 3
+    mirror_run()
+    preview_sessions.close()
+    node = {"condition": "event.sequence", "name": "Product Added", "days": 30}
+    node |= {"then": {"name": "Order Completed"}, "within_hours": 24}
+    builder.edit("json", json=json.dumps(rule(node)))
+
+    counts = builder.client.get(builder.url("counts")).text
+
+    assert "1 by itself of 2 who did the first" in counts
