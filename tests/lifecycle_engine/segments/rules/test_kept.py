@@ -59,7 +59,7 @@ def _given(engine, seed):
     return GivenTables(engine, rows.pop("at"), **rows)
 
 
-@settings(LARGE, max_examples=EXAMPLES // 30)
+@settings(LARGE, max_examples=max(1, EXAMPLES // 30))
 @given(drawn=leaves_somewhere())
 def test_a_kept_statement_is_right_at_another_moment_over_other_rows(engine, drawn):
     seed, leaves = drawn
@@ -78,7 +78,7 @@ def test_a_kept_statement_is_right_at_another_moment_over_other_rows(engine, dra
         assert len(statements) - before == kept
 
 
-@settings(LARGE, max_examples=EXAMPLES // 30)
+@settings(LARGE, max_examples=max(1, EXAMPLES // 30))
 @given(drawn=leaves_somewhere())
 def test_a_kept_statement_finds_whom_time_concerns_between_other_moments(engine, drawn):
     seed, leaves = drawn
