@@ -45,6 +45,7 @@ _OTHER = (
     "rule_explain",
     "rule_expiring",
     "_observed",
+    "_expired",
     "_expiring",
     "_asked",
     "_evaluated",
