@@ -6,16 +6,6 @@ import duckdb
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-#: What reading a table raises, whichever of the libraries below meets the trouble.
-READ_ERRORS: tuple[type[Exception], ...] = (
-    DeltaError,
-    adbc_driver_manager.Error,
-    duckdb.Error,
-    django.db.Error,
-    pa.ArrowException,
-    OSError,
-)
-
 
 class WarehouseError(Exception):
     """The base of this app's errors."""
@@ -47,3 +37,15 @@ class MirrorMismatchError(WarehouseError):
 
 class MirrorBusyError(WarehouseError):
     """Another process is mirroring."""
+
+
+#: What reading a table raises, whichever of the libraries below meets the trouble.
+READ_ERRORS: tuple[type[Exception], ...] = (
+    DeltaError,
+    adbc_driver_manager.Error,
+    duckdb.Error,
+    django.db.Error,
+    pa.ArrowException,
+    OSError,
+    WarehouseQueryError,
+)

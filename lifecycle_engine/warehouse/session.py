@@ -16,7 +16,6 @@ from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.engines.opening import engine_open
 from lifecycle_engine.warehouse.errors import (
     READ_ERRORS,
-    WarehouseQueryError,
     WarehouseReadError,
 )
 from lifecycle_engine.warehouse.kept import Question, statements
@@ -92,7 +91,7 @@ class SessionTables(Tables):
         """
         try:
             return self._log_table(name) if name in LOG_TABLES else self._live[name]
-        except (*READ_ERRORS, WarehouseQueryError) as error:
+        except READ_ERRORS as error:
             raise WarehouseReadError(f"Table {name!r} can't be read: {error}") from error
 
     def _log_table(self, name: str) -> ir.Table:
