@@ -61,21 +61,31 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _tables_emptied_row_by_row():
-    """TRUNCATE makes a new file for every table and index, which takes 40 times as long."""
+def _tables_emptied_quickly():
+    """Empty tables after a test in a fiftieth of the time that Django's own way takes.
+
+    TRUNCATE makes a new file for every table and index, and then kinds of content and permissions
+    are made anew, which no test changes.
+    """
 
     # Once Django is set up.
+    from django.core.management.commands import flush  # noqa: PLC0415
     from django.db.backends.postgresql.operations import DatabaseOperations  # noqa: PLC0415
 
     def sql_flush(self, _style, tables, **_options):
         # Neither keys nor the triggers that keep ledgers from being changed ask about order.
         return [
             "SET LOCAL session_replication_role = replica",
-            *(f"DELETE FROM {self.quote_name(table)}" for table in tables),
+            *(
+                f"DELETE FROM {self.quote_name(table)}"
+                for table in tables
+                if table not in {"django_content_type", "auth_permission"}
+            ),
         ]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_arguments: None)
         yield
 
 

@@ -24,6 +24,25 @@ def browser():
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _files_kept():
+    """Let the browser keep the console's files from page to page, as those of a release are."""
+
+    # Once Django is set up.
+    from django.contrib.staticfiles.handlers import StaticFilesHandler  # noqa: PLC0415
+
+    serve = StaticFilesHandler.serve
+
+    def served(handler, request):
+        response = serve(handler, request)
+        response.headers["Cache-Control"] = "max-age=600"
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StaticFilesHandler, "serve", served)
+        yield
+
+
 @pytest.fixture(params=["light", "dark"])
 def scheme(request) -> str:
     return request.param

@@ -157,6 +157,7 @@ def test_the_theme_s_own_scripts_work_without_eval(watched, customer):
     assert watched.wrong == []
 
 
+@pytest.mark.parametrize("scheme", ["dark"], indirect=True)
 def test_a_key_s_pages_are_readable_and_show_it_once(watched):
     page = watched.visit(reverse("admin:core_apikey_add"))
     page.get_by_label("name").fill("shop")

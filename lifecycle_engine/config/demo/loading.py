@@ -23,7 +23,7 @@ from lifecycle_engine.events.rows import ProductRow
 from lifecycle_engine.events.services import events_ingest
 
 _LOADERS = 2
-_MIRROR_SECONDS = 5
+_MIRROR_SECONDS = 10
 
 
 class DemoDataError(Exception):
@@ -53,7 +53,7 @@ def events_load(bar: Bar, *, start: datetime, end: datetime) -> None:
         done += loaded
         bar.to(done, total)
         if time.monotonic() >= mirror_at:
-            # As the clock would: the columnar copy follows while the log grows.
+            # The columnar copy follows while the log grows, a full batch at a time.
             enqueue("warehouse.mirror")
             mirror_at = time.monotonic() + _MIRROR_SECONDS
     bar.figures.update(customers=len(customers), rows=done)

@@ -123,7 +123,7 @@ MERGES = st.lists(
 
 
 @given(pairs=MERGES, order=st.randoms(use_true_random=False), news=st.integers(0, PEOPLE - 1))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.django_db
 def test_merge_then_undo_is_the_identity(pairs, order, news):
     """Whatever is merged with whatever, and undone in any order, also with news in between."""

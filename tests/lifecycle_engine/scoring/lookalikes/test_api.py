@@ -79,12 +79,11 @@ def test_a_segment_is_made_and_its_size_changed(run, client):
     assert (found["audience"], found["size"]) == (made.json()["key"], 20)
 
 
-@pytest.mark.parametrize("body", [{}, {"size": 0}, {"size": "many"}, {"size": 10**6}])
-def test_a_wrong_size_is_named_and_nothing_made(run, client, body):
-    refused = client.post(f"/api/v1/lookalikes/{run['id']}/segment/", body, format="json")
+def test_a_wrong_size_is_named_and_nothing_made(run, client):
+    for body in ({}, {"size": 0}, {"size": "many"}, {"size": 10**6}):
+        refused = client.post(f"/api/v1/lookalikes/{run['id']}/segment/", body, format="json")
 
-    assert refused.status_code == 400
-    assert list(refused.json()["fields"]) == ["size"]
+        assert (refused.status_code, list(refused.json()["fields"])) == (400, ["size"])
     assert Segment.objects.count() == 1
 
 

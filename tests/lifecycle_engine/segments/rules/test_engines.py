@@ -25,7 +25,7 @@ def engine(request, tmp_path_factory):
         yield opened
 
 
-@settings(LARGE, max_examples=EXAMPLES // 4)
+@settings(LARGE, max_examples=EXAMPLES // 6)
 @given(drawn=leaves_somewhere())
 def test_every_condition_holds_where_the_reference_says_so(engine, drawn):
     seed, leaves = drawn

@@ -35,7 +35,7 @@ def _ids(table):
     return set(table["customer_id"].to_pylist())
 
 
-@settings(LARGE, max_examples=EXAMPLES // 5)
+@settings(LARGE, max_examples=EXAMPLES // 10)
 @given(drawn=leaves_somewhere(), passed=_PASSED)
 def test_who_changes_because_time_passes_is_found(engine, drawn, passed):
     seed, leaves = drawn
