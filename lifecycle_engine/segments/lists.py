@@ -8,11 +8,16 @@ from django.db import transaction
 
 from lifecycle_engine.core.sql import sql_execute
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.customers.selectors import root_ids
 from lifecycle_engine.segments.due import refreshes_want
 from lifecycle_engine.segments.listed import list_settle, lists_lock, whole_profile_ids
 from lifecycle_engine.segments.membership import Change
-from lifecycle_engine.segments.models import ListedProfile, Segment, SegmentKind, SegmentState
+from lifecycle_engine.segments.models import (
+    ListedProfile,
+    MembershipChange,
+    Segment,
+    SegmentKind,
+    SegmentState,
+)
 from lifecycle_engine.segments.selectors import segment_readers
 from lifecycle_engine.segments.touched import customers_touch
 
@@ -50,8 +55,6 @@ def list_change(
 ) -> ListChange:
     """Put customers on a segment's list or take them off it; only who is unknown is refused.
 
-    Segments that read this one look at them again within seconds.
-
     Args:
         segment: one by list.
         customers: the shop's numbers, at most ``LIST_AT_MOST``.
@@ -78,10 +81,7 @@ def list_change(
         else:
             # Whoever is taken off is so as the whole customer, whichever profile was listed.
             ListedProfile.objects.filter(segment=segment, customer__in=whole).delete()
-        changes = list_settle(segment_ids=[segment.pk], profile_ids=whole, at=at, cause=cause)
-        Segment.objects.filter(pk=segment.pk).update(as_of=at, asked_at=at)
-        customers_touch(customer_ids=set(root_ids(profile_ids=named).values()), at=at)
-    change = changes.get(segment.pk, Change())
+        change = list_changed(segment=segment, profile_ids=whole, at=at, cause=cause)
     result.changed = change.joined + change.left
     return result
 
@@ -90,8 +90,6 @@ def list_replace(
     *, segment: Segment, profile_ids: Sequence[int], at: datetime, cause: str
 ) -> Change:
     """Make these profiles the segment's list, and nobody else; in one transaction.
-
-    Segments that read this one are computed again.
 
     Args:
         segment: one by list.
@@ -107,12 +105,31 @@ def list_replace(
         lists_lock([segment.pk])
         params = {"segment_id": segment.pk, "profile_ids": list(profile_ids), "at": at}
         sql_execute("segments", "list_replace", params)
-        changes = list_settle(segment_ids=[segment.pk], profile_ids=None, at=at, cause=cause)
-        Segment.objects.filter(pk=segment.pk).update(as_of=at, asked_at=at)
-        change = changes.get(segment.pk, Change())
-        if change != Change():
-            readers = segment_readers(key=segment.key)
-            refreshes_want(segment_ids=readers, cause=f"segment:{segment.pk}")
+        return list_changed(segment=segment, profile_ids=None, at=at, cause=cause)
+
+
+def list_changed(
+    *, segment: Segment, profile_ids: Sequence[int] | None, at: datetime, cause: str
+) -> Change:
+    """Bring membership in line with a locked list that was changed, and tell whoever reads it.
+
+    Segments that read this one are asked again about those who came or went; about everybody where
+    these are many.
+
+    Args:
+        segment: one by list.
+        profile_ids: all profiles of the customers who may come or go; None for everybody.
+        at: since when, in business time.
+        cause: why, for the record of who came and went.
+    """
+    changes = list_settle(segment_ids=[segment.pk], profile_ids=profile_ids, at=at, cause=cause)
+    Segment.objects.filter(pk=segment.pk).update(as_of=at, asked_at=at)
+    change = changes.get(segment.pk, Change())
+    if change.joined + change.left > LIST_AT_MOST:
+        refreshes_want(segment_ids=segment_readers(key=segment.key), cause=f"segment:{segment.pk}")
+    elif change != Change():
+        moved = MembershipChange.objects.filter(segment=segment, at=at, cause=cause)
+        customers_touch(customer_ids=set(moved.values_list("customer_id", flat=True)), at=at)
     return change
 
 

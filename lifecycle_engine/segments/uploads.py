@@ -32,13 +32,9 @@ from lifecycle_engine.events.imports.row_writers import Prepared, RowWriter
 from lifecycle_engine.events.imports.services import ForList, import_upload
 from lifecycle_engine.events.imports.writers import StagingWriter, Written
 from lifecycle_engine.events.models import Import, ImportKind, ListMode
-from lifecycle_engine.segments.due import refreshes_want
-from lifecycle_engine.segments.listed import list_settle, lists_lock, whole_profile_ids
-from lifecycle_engine.segments.lists import LIST_AT_MOST, ListError, list_check
-from lifecycle_engine.segments.membership import Change
-from lifecycle_engine.segments.models import MembershipChange, Segment, StagedProfile
-from lifecycle_engine.segments.selectors import segment_readers
-from lifecycle_engine.segments.touched import customers_touch
+from lifecycle_engine.segments.listed import lists_lock, whole_profile_ids
+from lifecycle_engine.segments.lists import LIST_AT_MOST, ListError, list_changed, list_check
+from lifecycle_engine.segments.models import Segment, StagedProfile
 
 #: Where files of staff come from, as imports have it.
 SOURCE = "staff"
@@ -157,7 +153,7 @@ class MemberWriter(RowWriter[_Name], StagingWriter):
         with transaction.atomic():
             figures = _apply(self._run, segment, at)
             transaction.set_rollback(dry_run)
-        StagedProfile.objects.filter(imported=self._run)._raw_delete(using="default")  # noqa: SLF001
+        StagedProfile.objects.filter(imported=self._run).delete()
         return figures
 
     def _row(self, said: dict[str, Any]) -> _Name:
@@ -195,13 +191,12 @@ def _apply(run: Import, segment: Segment, at: datetime) -> dict[str, int]:
         if run.mode == ListMode.REPLACE:
             sql_execute("segments", "staged_keep", params)
         sql_execute("segments", "staged_list", params)
-    cause = f"import:{run.pk}"
-    changes = list_settle(
-        segment_ids=[segment.pk], profile_ids=_concerned(run, customers), at=at, cause=cause
+    change = list_changed(
+        segment=segment,
+        profile_ids=_concerned(run, customers),
+        at=at,
+        cause=f"import:{run.pk}",
     )
-    Segment.objects.filter(pk=segment.pk).update(as_of=at, asked_at=at)
-    change = changes.get(segment.pk, Change())
-    _readers_tell(segment, change, at, cause)
     return {
         "customers": customers, "merged": merged, "joined": change.joined, "left": change.left,
     }  # fmt: skip
@@ -213,14 +208,6 @@ def _concerned(run: Import, customers: int) -> list[int] | None:
         return None
     staged = StagedProfile.objects.filter(imported=run)
     return whole_profile_ids(list(staged.values_list("customer_id", flat=True)))
-
-
-def _readers_tell(segment: Segment, change: Change, at: datetime, cause: str) -> None:
-    if change.joined + change.left > LIST_AT_MOST:
-        refreshes_want(segment_ids=segment_readers(key=segment.key), cause=f"segment:{segment.pk}")
-    elif change != Change():
-        moved = MembershipChange.objects.filter(segment=segment, at=at, cause=cause)
-        customers_touch(customer_ids=set(moved.values_list("customer_id", flat=True)), at=at)
 
 
 def _writer(run: Import, mapping: Mapping[str, str]) -> MemberWriter:

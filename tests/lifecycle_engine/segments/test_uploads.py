@@ -7,7 +7,7 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.imports import running, text_tables
 from lifecycle_engine.events.imports.services import import_start, imports_advance
 from lifecycle_engine.events.models import Import, ImportState, ListMode
-from lifecycle_engine.segments import touched, uploads
+from lifecycle_engine.segments import lists, touched, uploads
 from lifecycle_engine.segments.exports import members_csv
 from lifecycle_engine.segments.lists import ListError, list_change
 from lifecycle_engine.segments.models import (
@@ -208,7 +208,7 @@ def test_nobody_and_too_many_are_not_taken(text, vip):
 def test_segments_that_read_the_list_hear_of_it(few, vip, people, monkeypatch):
     reader = SegmentFactory(rule=rule({"condition": "segment.member", "segment": "vip"}), as_of=NOW)
     if not few:
-        monkeypatch.setattr(uploads, "LIST_AT_MOST", 1)
+        monkeypatch.setattr(lists, "LIST_AT_MOST", 1)
 
     _upload(vip, "external_id\nada\nbob\n")
 
