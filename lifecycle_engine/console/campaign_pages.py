@@ -16,6 +16,7 @@ from campaigns.errors import CampaignError
 from campaigns.models import Occurrence, Outcome
 from campaigns.selectors import CampaignBooks, CampaignResult, campaign_books, campaign_results
 from lifecycle_engine.console.charts import Bar, Chart, Interval, bars, intervals
+from lifecycle_engine.console.figures import share_shown
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.sql import sql_rows
 from lifecycle_engine.warehouse.session import warehouse_session
@@ -138,8 +139,8 @@ def _compared(result: CampaignResult | None) -> Sequence[tuple[str, str, str]]:
         (_("Reached the goal"), f"{treated.converted:,}", f"{held_out.converted:,}"),
         (
             _("Conversion rate"),
-            _percent(treated.conversion_rate),
-            _percent(held_out.conversion_rate),
+            share_shown(treated.conversion_rate),
+            share_shown(held_out.conversion_rate),
         ),
         (_("Revenue"), _money(treated.revenue), _money(held_out.revenue)),
         (_("Cost of redeemed coupons"), _money(treated.coupon_cost), _money(held_out.coupon_cost)),
@@ -179,10 +180,6 @@ def _span(estimate: float, low: float, high: float) -> str:
         "low": f"{low:+.2f}",
         "high": f"{high:+.2f}",
     }
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
 
 
 def _money(value: float) -> str:

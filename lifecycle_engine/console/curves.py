@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from lifecycle_engine.console.charts import Chart, frame
+from lifecycle_engine.console.figures import count_shown, share_shown
 from lifecycle_engine.scoring.lookalikes.results import Point, Result
 
 _HEIGHT, _TOP, _BOTTOM = 280, 24, 28
@@ -16,22 +17,18 @@ _WIDTH = 1000
 _MARKS = (1, 2, 5)
 
 
-def precision_curve(
-    result: Result, *, chosen: Point, count: Callable[[float], str], share: Callable[[float], str]
-) -> Chart:
+def precision_curve(result: Result, *, chosen: Point) -> Chart:
     """Precision by size with its interval, beside the simple ranking and chance.
 
     Args:
         result: what was measured.
         chosen: the cut that is marked.
-        count: writes a number of customers.
-        share: writes a share.
     """
     points = result.points
     place = _places(points)
     title = _("Audience size against precision")
     description = "; ".join(
-        f"{count(point.size)}: {share(point.precision)}" for point in points[::4]
+        f"{count_shown(point.size)}: {share_shown(point.precision)}" for point in points[::4]
     )
     return Chart(
         title=title,
@@ -43,12 +40,12 @@ def precision_curve(
         ),
         rows=[
             (
-                count(point.size),
-                share(point.precision),
-                f"{share(point.low)} – {share(point.high)}",
-                share(point.recall),
+                count_shown(point.size),
+                share_shown(point.precision),
+                f"{share_shown(point.low)} – {share_shown(point.high)}",
+                share_shown(point.recall),
                 f"{point.lift:.1f}",
-                "–" if point.simple is None else share(point.simple),
+                "–" if point.simple is None else share_shown(point.simple),
             )
             for point in points
         ],

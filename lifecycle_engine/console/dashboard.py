@@ -8,13 +8,14 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lifecycle_engine.console.campaign_pages import campaign_rows
 from lifecycle_engine.console.charts import Bar, Chart, bars, line
+from lifecycle_engine.console.figures import count_shown
 from lifecycle_engine.console.model_card import ModelFigures, champions
 from lifecycle_engine.console.reader_page import reader_figures
 from lifecycle_engine.core.clock import business_now
@@ -104,19 +105,21 @@ def _tiles(
     return [
         Tile(
             gettext_lazy("Customers"),
-            _count(customers) if customers else "–",
-            _("%(count)s buying") % {"count": _count(buying)} if customers else _("no stages yet"),
+            count_shown(customers) if customers else "–",
+            _("%(count)s buying") % {"count": count_shown(buying)}
+            if customers
+            else _("no stages yet"),
             reverse("admin:customers_customer_changelist"),
         ),
         Tile(
             gettext_lazy("Orders last week"),
-            _count(last[1]) if last else "–",
+            count_shown(last[1]) if last else "–",
             _change(last[1], before[1]) if last and before else _("no orders yet"),
             reverse("admin:events_event_changelist"),
         ),
         Tile(
             gettext_lazy("Revenue last week"),
-            _count(last[2]) if last else "–",
+            count_shown(last[2]) if last else "–",
             _change(last[2], before[2]) if last and before else _("no orders yet"),
         ),
         Tile(
@@ -134,7 +137,7 @@ def _weeks_chart(weeks: Sequence[tuple[datetime, int, float]]) -> Chart:
     return line(
         title=_("Orders per week"),
         points=[
-            (date_format(week, "DATE_FORMAT"), orders, _count(orders))
+            (date_format(week, "DATE_FORMAT"), orders, count_shown(orders))
             for week, orders, _value in weeks
         ],
         columns=(_("Week from"), _("Orders")),
@@ -147,7 +150,10 @@ def _stages_chart(stages: dict[str, int]) -> Chart:
         title=_("Customers by stage"),
         items=[
             Bar(
-                str(stage.label), stages[stage], _count(stages[stage]), _TONES.get(stage, "primary")
+                str(stage.label),
+                stages[stage],
+                count_shown(stages[stage]),
+                _TONES.get(stage, "primary"),
             )
             for stage in Stage
             if stage in stages
@@ -166,7 +172,7 @@ def _segments_chart(segments: Sequence[Segment]) -> Chart:
             Bar(
                 segment.name,
                 segment.size or 0,
-                _("not computed yet") if segment.size is None else _count(segment.size),
+                _("not computed yet") if segment.size is None else count_shown(segment.size),
             )
             for segment in segments
         ],
@@ -179,10 +185,6 @@ def _jobs() -> list[JobRun]:
     running = JobRun.objects.filter(state=JobState.RUNNING).order_by("-id")[:_JOBS]
     failed = JobRun.objects.filter(state=JobState.FAILED).order_by("-id")[:_JOBS]
     return [*running, *failed][:_JOBS]
-
-
-def _count(value: float) -> str:
-    return number_format(round(value), use_l10n=True, force_grouping=True)
 
 
 def _change(now: float, before: float) -> str:

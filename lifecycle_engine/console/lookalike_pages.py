@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from lifecycle_engine.console.curves import precision_curve
+from lifecycle_engine.console.figures import count_shown, share_shown
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import JobRun
 from lifecycle_engine.scoring.errors import LookalikeError
@@ -120,7 +121,7 @@ def lookalike_segment_view(request: HttpRequest, lookalike_id: int) -> HttpRespo
     messages.success(
         request,
         _("“%(segment)s” holds %(count)s customers.")
-        % {"segment": segment.name, "count": _count(segment.size or 0)},
+        % {"segment": segment.name, "count": count_shown(segment.size or 0)},
     )
     return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[segment.pk]))
 
@@ -133,11 +134,11 @@ def _ready(request: HttpRequest, run: Lookalike) -> dict[str, Any]:
     return {
         "verdict_tone": _VERDICT_TONES[verdict],
         "verdict_words": _verdict_words(verdict, result),
-        "chart": precision_curve(result, chosen=chosen, count=_count, share=_share),
+        "chart": precision_curve(result, chosen=chosen),
         "chosen": _point(chosen),
         "sizes": [_point(point) for point in _sizes(result, run.ranked)],
         "offered": result.offered,
-        "base_rate": _share(result.base_rate),
+        "base_rate": share_shown(result.base_rate),
         "simple_there": result.gain is not None,
         "traits": [_trait(trait) for trait in result.traits],
         "result": result,
@@ -173,12 +174,12 @@ def _refusal(run: Lookalike) -> str:
         return _(
             "%(seeds)s members can be learned from; it takes %(least)s. Widen the segment's rule, "
             "or wait until it has grown. Who objects to profiling doesn't count."
-        ) % {"seeds": _count(run.seeds or 0), "least": SEEDS_LEAST}
+        ) % {"seeds": count_shown(run.seeds or 0), "least": SEEDS_LEAST}
     if run.reason == LookalikeReason.OTHERS_FEW:
         return _(
             "%(others)s customers are outside the segment; it takes %(least)s. There is nobody to "
             "find: choose a narrower segment."
-        ) % {"others": _count(run.others or 0), "least": OTHERS_LEAST}
+        ) % {"others": count_shown(run.others or 0), "least": OTHERS_LEAST}
     if run.reason == LookalikeReason.NOT_COMPUTED:
         return _("Wait until the segment has members, then search again.")
     if run.reason == LookalikeReason.FEATURES_NONE:
@@ -213,13 +214,13 @@ def _sizes(result: Result, ranked: int) -> list[Point]:
 def _point(point: Point) -> dict[str, Any]:
     return {
         "size": point.size,
-        "size_shown": _count(point.size),
-        "precision": _share(point.precision),
-        "low": _share(point.low),
-        "high": _share(point.high),
-        "recall": _share(point.recall),
+        "size_shown": count_shown(point.size),
+        "precision": share_shown(point.precision),
+        "low": share_shown(point.low),
+        "high": share_shown(point.high),
+        "recall": share_shown(point.recall),
         "lift": number_format(point.lift, 1),
-        "simple": None if point.simple is None else _share(point.simple),
+        "simple": None if point.simple is None else share_shown(point.simple),
         "of_100": round(100 * point.precision),
     }
 
@@ -236,19 +237,11 @@ def _trait(trait: Trait) -> dict[str, Any]:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}" if abs(value) < 1_000 else _count(value)
+    return "–" if value is None else f"{value:.3g}" if abs(value) < 1_000 else count_shown(value)
 
 
 def _size(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _count(value: float) -> str:
-    return number_format(round(value), use_l10n=True, force_grouping=True)
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _may_make(request: HttpRequest) -> bool:

@@ -12,11 +12,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from lifecycle_engine.console.charts import Bar, Chart, bars
+from lifecycle_engine.console.figures import count_shown, share_shown
 from lifecycle_engine.console.flows import Flow, Place, sankey
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.segments.models import Stage
@@ -192,7 +192,7 @@ def _flows_chart(flows: Sequence[StageFlow]) -> Chart:
     return sankey(
         title=_("From stage to stage"),
         places=[new, *stages],
-        flows=[Flow(f.start, f.end, f.customers, _count(f.customers)) for f in flows],
+        flows=[Flow(f.start, f.end, f.customers, count_shown(f.customers)) for f in flows],
         columns=(_("From"), _("To"), _("Customers")),
     )
 
@@ -212,7 +212,7 @@ def _silences_chart(learned: Learned) -> Chart:
             Bar(
                 label,
                 count,
-                f"{_count(count)} · {_share(count / total)}",
+                f"{count_shown(count)} · {share_shown(count / total)}",
                 _silence_tone(step / STEPS_A_GAP, thresholds),
             )
             for step, (label, count) in enumerate(zip(labels, counts, strict=True))
@@ -237,7 +237,7 @@ def _returns_chart(learned: Learned) -> Chart:
                 % {"count": found.orders},
                 found.share,
                 _("%(share)s of %(customers)s")
-                % {"share": _share(found.share), "customers": _count(found.customers)},
+                % {"share": share_shown(found.share), "customers": count_shown(found.customers)},
                 "good" if found.orders >= learned.thresholds.loyal_orders else "primary",
             )
             for found in learned.returns[:15]
@@ -270,7 +270,7 @@ def _grid(cells: Sequence[RfmCell]) -> list[tuple[int, list[HeatCell | None]]]:
         if cell is None:
             return None
         heat = 1 + min(_HEATS - 1, _HEATS * cell.customers // (most + 1))
-        return HeatCell(heat, _count(cell.customers), _count(cell.value))
+        return HeatCell(heat, count_shown(cell.customers), count_shown(cell.value))
 
     if not cells:
         return []
@@ -278,13 +278,5 @@ def _grid(cells: Sequence[RfmCell]) -> list[tuple[int, list[HeatCell | None]]]:
     return [(r, [shown(found.get((r, f))) for f in scores]) for r in reversed(scores)]
 
 
-def _count(value: float) -> str:
-    return number_format(round(value), use_l10n=True, force_grouping=True)
-
-
 def _number(value: float) -> str:
     return f"{value:g}"
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
