@@ -139,10 +139,10 @@ def curve_measure(places: Places, *, seeds: Flags, rng: np.random.Generator) -> 
     """The curve on held-out seeds, with intervals by a bootstrap over customers.
 
     It is the Bayesian one (D. B. Rubin, Annals of Statistics 9(1), 1981), of seeds and others each
-    among themselves: the share of either above a cut is drawn from a beta distribution. Half a
-    customer is added on both sides, as Jeffreys would: else a cut without a seed would claim to be
-    certain. The models are not fitted again, so what another deal of folds would change is not in
-    the intervals.
+    among themselves. Of a size the others say where the cut is, and the seeds how many of them are
+    above it there; either share is drawn from a beta distribution. Half a customer is added on both
+    sides, as Jeffreys would: else a cut without a seed would claim to be certain. The models are
+    not fitted again, so what another deal of folds would change is not in the intervals.
     """
     others = np.sort(places.model[~seeds])
     sizes = np.unique(
@@ -151,7 +151,7 @@ def curve_measure(places: Places, *, seeds: Flags, rng: np.random.Generator) -> 
     found = _found(places.model, seeds, sizes)
     simple = None if places.simple is None else _found(places.simple, seeds, sizes)
     total, base_rate = int(seeds.sum()), float(seeds.mean())
-    low, high = _interval(found, sizes, total, rng)
+    low, high = _interval(places.model, seeds, sizes, rng)
     precision = found / (found + sizes)
     return [
         Point(
@@ -194,11 +194,16 @@ def _found(places: Floats, seeds: Flags, sizes: Any) -> Any:
     return np.searchsorted(np.sort(places[seeds]), cuts, side="right")
 
 
-def _interval(found: Any, sizes: Any, total: int, rng: np.random.Generator) -> tuple[Any, Any]:
+def _interval(
+    places: Floats, seeds: Flags, sizes: Any, rng: np.random.Generator
+) -> tuple[Any, Any]:
     shape, others = (RESAMPLES, len(sizes)), sizes[-1]
-    seeds_above = total * rng.beta(found + 0.5, total - found + 0.5, shape)
-    others_above = others * rng.beta(sizes + 0.5, others - sizes + 0.5, shape)
-    low, high = np.percentile(seeds_above / (seeds_above + others_above), [2.5, 97.5], axis=0)
+    behind, _before = _placements(places, seeds)
+    total, before = len(behind), np.sort(1 - behind)
+    cuts = rng.beta(sizes + 0.5, others - sizes + 0.5, shape)
+    found = np.searchsorted(before, cuts)
+    above = total * rng.beta(found + 0.5, total - found + 0.5)
+    low, high = np.percentile(above / (above + sizes), [2.5, 97.5], axis=0)
     return low, high
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from lifecycle_engine.scoring.lookalikes import ranking
 from lifecycle_engine.scoring.lookalikes.ranking import places_find
@@ -72,9 +71,7 @@ def test_the_measured_precision_is_what_strangers_turn_out_to_be(half):
 
     # Everybody else of the same world, ranked beside those that were learned from.
     other_matrix, other_kind, other_seeds = planted(drawn=0.5, seed=2, customers=40_000)
-    with threadpool_limits(limits=1, user_api="openmp"):
-        model = ranking._model(0).fit(matrix, seeds)
-        scores = model.decision_function(other_matrix)
+    scores = ranking._model(0).fit(matrix, seeds).decision_function(other_matrix)
     order = np.argsort(-scores)
     outside = np.cumsum(~other_seeds[order])
     for size, point in points.items():
@@ -106,8 +103,7 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say():
             held += point.low <= _truth()[point.size] <= point.high
             total += 1
     assert total >= 300  # sizes of all trials
-    # The sizes of a trial are not independent, and here the size, not the cut, is held fixed.
-    assert 0.92 <= held / total < 1
+    assert 0.92 <= held / total <= 0.99
 
 
 def _truth(cache={}):  # noqa: B006 - computed once
