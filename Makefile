@@ -31,6 +31,8 @@ clean-demo: ## Remove what the demo made
 run: $(VENV)/demo.stamp ## Start the whole stack without demo data (PORT=, VAR=)
 	@$(MANAGE) run --port $(PORT)
 
+# The workers of pytest share the cores, and threads of OpenMP that wait for one another burn them.
+test: export OMP_NUM_THREADS = 1
 # A test that hangs says where it does, and fails.
 test: $(VENV)/dev.stamp ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope --max-worker-restart=0 \

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from lifecycle_engine.sdk.conditions import Condition
 from lifecycle_engine.segments.models import Segment
 from lifecycle_engine.segments.rules import RuleError, rule_parse
@@ -144,8 +142,8 @@ def condition_leaks(condition: Condition[Any]) -> Leaks:
     return Leaks(unknown=frozenset({key}))
 
 
-def _names(config: BaseModel) -> Iterable[str]:
+def _names(config: Any) -> Iterable[str]:
     """The names of the events that a condition is about."""
     for value in (config, getattr(config, "then", None)):
         if value is not None:
-            yield value.name  # type: ignore[union-attr]
+            yield value.name

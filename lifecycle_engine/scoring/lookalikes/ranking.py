@@ -109,21 +109,16 @@ def _scores(
     known = np.flatnonzero(~np.isnan(matrix[rows]).all(axis=0))
     if not len(known):
         return np.zeros(len(held))
-    # Every worker loads this app, few train: scikit-learn's company loads where it is used.
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
-    # One thread: where others use the cores too, threads that wait for one another are many times
-    # slower than one alone.
-    with threadpool_limits(limits=1, user_api="openmp"):
-        model = _model(int(rng.integers(2**31))).fit(matrix[np.ix_(rows, known)], seeds[rows])
-        parts = [
-            model.decision_function(matrix[np.ix_(held[start : start + BATCH], known)])
-            for start in range(0, len(held), BATCH)
-        ]
+    model = _model(int(rng.integers(2**31))).fit(matrix[np.ix_(rows, known)], seeds[rows])
+    parts = [
+        model.decision_function(matrix[np.ix_(held[start : start + BATCH], known)])
+        for start in range(0, len(held), BATCH)
+    ]
     return np.concatenate(parts)
 
 
 def _model(seed: int) -> "HistGradientBoostingClassifier":
+    # Every worker loads this app, few train: scikit-learn loads where it is used.
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
 
     return HistGradientBoostingClassifier(
