@@ -62,7 +62,7 @@ del os.environ["DJANGO_SETTINGS_MODULE"]
 
 @pytest.fixture(scope="session", autouse=True)
 def _tables_emptied_quickly():
-    """Empty tables after a test in a fiftieth of the time that Django's own way takes.
+    """Empty tables after a test in a quarter of the time that Django's own way takes.
 
     TRUNCATE makes a new file for every table and index, and then kinds of content and permissions
     are made anew, which no test changes.

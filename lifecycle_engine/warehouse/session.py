@@ -14,10 +14,7 @@ from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse.customers_log import CustomersLog
 from lifecycle_engine.warehouse.engines.base import Engine
 from lifecycle_engine.warehouse.engines.opening import engine_open
-from lifecycle_engine.warehouse.errors import (
-    READ_ERRORS,
-    WarehouseReadError,
-)
+from lifecycle_engine.warehouse.errors import READ_ERRORS, WarehouseReadError
 from lifecycle_engine.warehouse.kept import Question, statements
 from lifecycle_engine.warehouse.registry import table_get
 from lifecycle_engine.warehouse.schemas import LOG_TABLES

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test import Client
 from playwright.sync_api import sync_playwright
 
@@ -27,10 +28,6 @@ def browser():
 @pytest.fixture(scope="module", autouse=True)
 def _files_kept():
     """Let the browser keep the console's files from page to page, as those of a release are."""
-
-    # Once Django is set up.
-    from django.contrib.staticfiles.handlers import StaticFilesHandler  # noqa: PLC0415
-
     serve = StaticFilesHandler.serve
 
     def served(handler, request):

@@ -53,7 +53,7 @@ def events_load(bar: Bar, *, start: datetime, end: datetime) -> None:
         done += loaded
         bar.to(done, total)
         if time.monotonic() >= mirror_at:
-            # The columnar copy follows while the log grows, a full batch at a time.
+            # The columnar copy follows while the log grows; many small batches take more work.
             enqueue("warehouse.mirror")
             mirror_at = time.monotonic() + _MIRROR_SECONDS
     bar.figures.update(customers=len(customers), rows=done)

@@ -71,11 +71,10 @@ def _selected(key: Hashable, question: Question, tables: Tables, since: datetime
     return None if expression is None else tables.execute(expression)
 
 
-def _key(node: Group | Leaf | None) -> Hashable:
+def _key(node: Group | Leaf) -> Hashable:
     """What a rule's expression depends on: the conditions themselves, and their configurations."""
     if isinstance(node, Leaf):
         return type(node.condition), node.condition.config.model_dump_json()
-    assert node is not None  # noqa: S101 - rule_select has returned for the empty rule
     return node.kind, tuple(_key(child) for child in node.children)
 
 
@@ -143,15 +142,14 @@ def _expired(leaves: Sequence[Leaf], tables: Tables, since: Moment) -> ir.Table 
     return every.drop_null().distinct()
 
 
-def _selection(root: Group | Leaf | None, tables: Tables, _since: Moment) -> ir.Table:
+def _selection(root: Group | Leaf, tables: Tables, _since: Moment) -> ir.Table:
     customers = tables.customers
     return customers.filter(_node(root, tables)).select(customer_id=customers.id)
 
 
-def _node(node: Group | Leaf | None, tables: Tables) -> ir.BooleanValue:
+def _node(node: Group | Leaf, tables: Tables) -> ir.BooleanValue:
     if isinstance(node, Leaf):
         return _leaf(node, tables, tables.customers)
-    assert node is not None  # noqa: S101 - rule_select has returned for the empty rule
     children = [_node(child, tables) for child in node.children]
     if node.kind == "all":
         return reduce(and_, children)

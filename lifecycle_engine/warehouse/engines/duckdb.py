@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import ibis
@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from lifecycle_engine.warehouse.delta import DeltaStore
-from lifecycle_engine.warehouse.engines.statements import log_statement
+from lifecycle_engine.warehouse.engines.statements import log_statement, microseconds
 from lifecycle_engine.warehouse.errors import WarehouseQueryError
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
@@ -23,9 +23,6 @@ CREATE TEMP MACRO json_text(document, member) AS
 CREATE TEMP MACRO json_values(document, member) AS
     json_extract_string(document, '$."' || replace(member, '"', '\\"') || '"[*]');
 """
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DuckDBEngine:
@@ -127,7 +124,7 @@ class DuckDBEngine:
             # Not a variable: with a constant, scans of files skip what is outside a window.
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP MACRO {function}(age) AS"
-                f" make_timestamptz({(at - _EPOCH) // timedelta(microseconds=1)} - age)"
+                f" make_timestamptz({microseconds(at)} - age)"
             )
             self._moments[function] = at
 

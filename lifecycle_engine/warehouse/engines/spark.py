@@ -5,7 +5,7 @@ The folder of the columnar copy has to be at the same path on every machine of t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import ibis
 import ibis.expr.operations as ops
@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from lifecycle_engine.warehouse.delta import DeltaStore
-from lifecycle_engine.warehouse.engines.statements import log_statement
+from lifecycle_engine.warehouse.engines.statements import log_statement, microseconds
 from lifecycle_engine.warehouse.errors import WarehouseQueryError
 from lifecycle_engine.warehouse.schemas import LOG_TABLES
 
@@ -42,9 +42,6 @@ _SESSION = (
     RETURN unix_micros(moment) / 1e6D
     """,
 )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SparkEngine:
@@ -143,7 +140,7 @@ class SparkEngine:
                 self._session.sql(
                     f"CREATE OR REPLACE TEMPORARY FUNCTION {function}(age BIGINT)"
                     " RETURNS TIMESTAMP RETURN"
-                    f" timestamp_micros({(at - _EPOCH) // timedelta(microseconds=1)} - age)"
+                    f" timestamp_micros({microseconds(at)} - age)"
                 )
             self._moments[function] = at
 

@@ -1,9 +1,16 @@
 """The SQL that engines over files share."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import ibis.expr.types as ir
 import pyarrow as pa
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """A moment as a number, counted from 1970."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def log_statement(
