@@ -1,11 +1,13 @@
 """The segment builder in a real browser: typing, focus, undo, keys, small screens, and axe."""
 
 import re
+import time
 
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from lifecycle_engine.console.segment_builder import views
 from lifecycle_engine.segments.drafts import draft_begin, draft_change, draft_load
 from lifecycle_engine.segments.models import Segment
 from lifecycle_engine.segments.preview_sessions import preview_sessions
@@ -190,6 +192,41 @@ def test_typing_is_not_disturbed_by_the_answers(watched, draft):
     expect(name).to_be_focused()
     expect(page.locator(".lb-sentence")).to_contain_text("“Product Viewed”")
     assert root(draft)["all"][1]["name"] == "Product Viewed"
+    assert wrong(watched) == []
+
+
+@light_only
+@pytest.mark.parametrize("published_at_once", [False, True])
+def test_what_is_typed_while_a_condition_is_drawn_anew_is_kept_and_sent(
+    watched, draft, monkeypatch, published_at_once
+):
+    def late(*args):
+        time.sleep(0.5)
+        return fields_changed(*args)
+
+    fields_changed = views._fields_changed
+    monkeypatch.setattr(views, "_fields_changed", late)
+    page = watched.visit(url(draft))
+    page.locator("#n-add").select_option("attribute")
+    page.get_by_role("button", name="Add condition").click()
+    expect(page.locator("#n0-field")).to_be_focused()
+
+    # Of another field other operators are offered.
+    with page.expect_request("**/edit/"):
+        page.keyboard.type("country")
+        page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("DE")
+
+    if published_at_once:
+        page.get_by_role("button", name="Publish").press("Enter")
+        expect(page.get_by_text("“Germans” is live.")).to_be_visible()
+        assert Segment.objects.get().rule == country_rule("DE")
+    else:
+        expect(page.locator(".lb-size")).to_have_text("12")
+        expect(page.locator("#n0-value")).to_have_value("DE")
+        expect(page.locator("#n0-value")).to_be_focused()
+        assert root(draft) == country_rule("DE")["rule"]
     assert wrong(watched) == []
 
 

@@ -15,6 +15,41 @@
     }
   }
 
+  // What was entered in a condition after its form was last sent. Where the answer draws the fields
+  // anew it is put into them and sent, or typing quicker than the server would be lost.
+  const unsent = new Set();
+  function entered(event) {
+    if (event.target.closest("form.lb-fields")) unsent.add(event.target);
+  }
+  // Before htmx hears of it.
+  document.addEventListener("input", entered, true);
+  document.addEventListener("change", entered, true);
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.target.matches("form.lb-fields")) return;
+    [...event.target.elements].forEach((field) => unsent.delete(field));
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const replaced = [...unsent].filter((field) => !field.isConnected);
+    replaced.forEach((field) => unsent.delete(field));
+    // Where the tree was drawn anew the same id may be another condition's.
+    if (event.detail.target.matches("form.lb-fields")) replaced.forEach(putBack);
+  });
+  function putBack(field) {
+    const now = document.getElementById(field.id);
+    if (now?.name !== field.name || now.type !== field.type) return;
+    now.value = field.value;
+    now.checked = field.checked;
+    if (field.selectionStart != null) {
+      now.setSelectionRange(field.selectionStart, field.selectionEnd);
+    }
+    unsent.add(now);
+  }
+  // A form that waited for the answer has sent it by now.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (!event.detail.target.matches("form.lb-fields")) return;
+    for (const field of unsent) field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   function press(button) {
     if (button && button.getAttribute("aria-disabled") !== "true") button.click();
   }
