@@ -1,46 +1,25 @@
-"""Training scorers and running them."""
+"""Training scorers."""
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from django.db import transaction
 from django.db.models import Max
 
 import lifecycle_engine
 from lifecycle_engine.core.jobs import JobHandle, job_run
-from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.customers.consents import profiling_objectors
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.artefacts import artefact_save
-from lifecycle_engine.scoring.errors import ScorerBusyError, ScorerOffError, TrainingDataError
-from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode
-from lifecycle_engine.scoring.publishing import Published, recommendations_publish, scores_publish
-from lifecycle_engine.scoring.restoring import scorer_restored
-from lifecycle_engine.scoring.selectors import (
-    model_champion,
-    plugin_version,
-    scorer_build,
-    scorer_mode,
-)
-from lifecycle_engine.scoring.training import (
-    PLACES,
-    Trained,
-    outputs_checked,
-    ranking_checked,
-    scorer_fit,
-)
-from lifecycle_engine.sdk.scorers import BaseScorer, RankingScorer, Scorer
-
-#: Customers per call of ``predict`` or ``recommend``: bounds memory and paces the progress.
-BATCH = 20_000
+from lifecycle_engine.scoring.errors import TrainingDataError
+from lifecycle_engine.scoring.models import ModelState, ModelVersion
+from lifecycle_engine.scoring.selectors import plugin_version, scorer_build
+from lifecycle_engine.scoring.training import Trained, scorer_fit
+from lifecycle_engine.scoring.turns import scorer_turn
+from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 
 
 def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersion:
@@ -63,7 +42,7 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
     """
     if as_of > at:
         raise TrainingDataError(f"Scorer {scorer_key} can't learn from {as_of}: it is {at}")
-    with _only_run(scorer_key):
+    with scorer_turn(scorer_key):
         scorer = scorer_build(scorer_key=scorer_key)
         # An objection counts from the moment it is known, also for runs that look back.
         excluded = profiling_objectors(at=None)
@@ -74,52 +53,6 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
             return existing
         with job_run("scoring.train", subject=scorer_key) as job:
             return _train(scorer, as_of, excluded, manifest, digest, job)
-
-
-def scorer_run(*, scorer_key: str, as_of: datetime) -> Published:
-    """Score the scorer's whole population with its champion and publish the results.
-
-    All results appear at once or none do. Of a scorer in shadow mode everything is computed and
-    checked, but nothing is published.
-
-    Raises:
-        ModelMissingError: the scorer was never trained.
-        ScorerOutputError: the scorer broke a promise; nothing is published.
-        ScorerBusyError: another worker trains or runs the scorer.
-        ScorerOffError: staff have switched it off.
-    """
-    with _only_run(scorer_key), job_run("scoring.run", subject=scorer_key) as job:
-        version = model_champion(scorer_key=scorer_key)
-        scorer = scorer_restored(version=version)
-        excluded = profiling_objectors(at=None)
-        live = scorer_mode(scorer_key=scorer_key) is ScorerMode.LIVE
-        if isinstance(scorer, Scorer):
-            values = _predicted(scorer, as_of, excluded, job)
-            result = (
-                scores_publish(version=version, as_of=as_of, values=values)
-                if live
-                else Published(customers=len(values), written=0, withdrawn=0)
-            )
-        else:
-            assert isinstance(scorer, RankingScorer)  # noqa: S101 - the registry knows no third.
-            ranking = _recommended(scorer, as_of, excluded, job)
-            result = (
-                recommendations_publish(version=version, as_of=as_of, ranking=ranking)
-                if live
-                else Published(customers=len(ranking), written=0, withdrawn=0)
-            )
-        job.result(model=version.number, **asdict(result))
-        return result
-
-
-@contextmanager
-def _only_run(scorer_key: str) -> Iterator[None]:
-    if scorer_mode(scorer_key=scorer_key) is ScorerMode.OFF:
-        raise ScorerOffError(f"Scorer {scorer_key} is switched off")
-    with advisory_lock(f"scoring:{scorer_key}") as free:
-        if not free:
-            raise ScorerBusyError(f"Scorer {scorer_key} is being trained or run by another worker")
-        yield
 
 
 def _manifest(scorer: BaseScorer, as_of: datetime, excluded: set[int]) -> dict[str, Any]:
@@ -184,28 +117,3 @@ def _version_add(version: ModelVersion, trained: Trained) -> None:
     version.card["better_than_baseline"] = trained.better
     version.card["decided_by"] = next(iter(trained.comparisons))
     version.save()
-
-
-def _predicted(
-    scorer: Scorer, as_of: datetime, excluded: set[int], job: JobHandle
-) -> "pd.Series[float]":
-    frame = datasets.feature_frame(scorer, as_of=as_of, excluded=excluded)
-    parts = []
-    for start in range(0, len(frame), BATCH):
-        batch = frame.iloc[start : start + BATCH]
-        parts.append(outputs_checked(scorer, batch, scorer.predict))
-        job.progress(start + len(batch), len(frame), "customers")
-    return pd.concat(parts) if parts else pd.Series(dtype=float, index=frame.index)
-
-
-def _recommended(
-    scorer: RankingScorer, as_of: datetime, excluded: set[int], job: JobHandle
-) -> pd.DataFrame:
-    with datasets.history(as_of=as_of, excluded=excluded) as tables:
-        everybody = datasets.buyers(tables)
-        parts = []
-        for ids in np.split(everybody, range(BATCH, len(everybody), BATCH)):
-            ranking = scorer.recommend(tables, customer_ids=ids, k=PLACES)
-            parts.append(ranking_checked(scorer, ranking))
-        job.progress(len(everybody), len(everybody), "customers")
-    return pd.concat(parts)

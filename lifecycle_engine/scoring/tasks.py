@@ -55,21 +55,21 @@ def scorers_refresh() -> None:
 @shared_task(name="scoring.run")
 def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
     """Score everybody; ``as_of`` in ISO format, by default business time."""
-    from lifecycle_engine.scoring import services  # noqa: PLC0415
+    from lifecycle_engine.scoring import running  # noqa: PLC0415
 
-    services.scorer_run(scorer_key=scorer_key, as_of=_moment(as_of, business_now()))
+    running.scorer_run(scorer_key=scorer_key, as_of=_moment(as_of, business_now()))
     enqueue("segments.refresh", cause="scores")
 
 
 @shared_task(name="scoring.train_and_run")
 def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
     """Train a scorer, then score everybody with its champion."""
-    from lifecycle_engine.scoring import services  # noqa: PLC0415
+    from lifecycle_engine.scoring import running, services  # noqa: PLC0415
 
     at = business_now()
     moment = _moment(as_of, at)
     services.model_train(scorer_key=scorer_key, as_of=moment, at=at)
-    services.scorer_run(scorer_key=scorer_key, as_of=moment)
+    running.scorer_run(scorer_key=scorer_key, as_of=moment)
     enqueue("segments.refresh", cause="scores")
 
 

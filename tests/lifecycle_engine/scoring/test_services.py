@@ -33,7 +33,8 @@ from lifecycle_engine.scoring.models import (
     ScorerSetting,
 )
 from lifecycle_engine.scoring.restoring import scorer_restored
-from lifecycle_engine.scoring.services import model_train, scorer_run
+from lifecycle_engine.scoring.running import scorer_run
+from lifecycle_engine.scoring.services import model_train
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
 
 LAPSE = "dummy.lapse"
@@ -186,7 +187,7 @@ def test_half_a_run_is_never_published(shop, dummy, monkeypatch):
     train()
     scorer_run(scorer_key=LAPSE, as_of=AS_OF)
     before = scores()
-    monkeypatch.setattr("lifecycle_engine.scoring.services.BATCH", 10)
+    monkeypatch.setattr("lifecycle_engine.scoring.running.BATCH", 10)
     whole = dummy.Lapse.predict
 
     def broken(self, frame):

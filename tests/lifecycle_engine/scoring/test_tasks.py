@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lifecycle_engine.config.celery import app
-from lifecycle_engine.scoring import services, tasks
+from lifecycle_engine.scoring import running, services, tasks
 from lifecycle_engine.scoring.errors import ScorerBusyError
 from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
 from lifecycle_engine.sdk.scorers import scorers
@@ -19,10 +19,8 @@ def asked(monkeypatch, settings):
     """What the services were asked for, in order."""
     settings.ENGINE_NOW = NOW
     calls = []
-    for name in ("model_train", "scorer_run"):
-        monkeypatch.setattr(
-            services, name, lambda _name=name, **given: calls.append((_name, given))
-        )
+    for module, name in ((services, "model_train"), (running, "scorer_run")):
+        monkeypatch.setattr(module, name, lambda _name=name, **given: calls.append((_name, given)))
     monkeypatch.setattr(tasks, "enqueue", lambda task, **given: calls.append((task, given)))
     return calls
 

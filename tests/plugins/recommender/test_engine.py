@@ -8,8 +8,9 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.catalogue import products_upsert
 from lifecycle_engine.events.rows import ProductRow
 from lifecycle_engine.events.services import events_ingest
+from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.selectors import recommendations_of
-from lifecycle_engine.scoring.services import model_train, scorer_run
+from lifecycle_engine.scoring.services import model_train
 from lifecycle_engine.warehouse.mirror import mirror_run
 
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
