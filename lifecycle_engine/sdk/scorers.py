@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.registry import Extension, Registry
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Scorer(BaseScorer):
     features: ClassVar[tuple[str, ...]] = ()
     #: Names of the columns that ``own_features`` adds.
     own_feature_names: ClassVar[tuple[str, ...]] = ()
+    #: Whether the shop wants more of the output or, as of a risk, less; reasons are told by it.
+    wanted: ClassVar[Literal["higher", "lower"]] = "higher"
     #: The target of a customer of whom ``outcome`` has no row.
     outcome_missing: ClassVar[float] = 0.0
     #: How many cut-off dates to learn from, as far as history reaches, and the days between them.
@@ -166,6 +169,20 @@ class Scorer(BaseScorer):
     def baseline(self, frame: pd.DataFrame) -> pd.Series[float]:
         """What one would do without a model, from the same frame: the model has to beat it."""
         raise NotImplementedError
+
+    def explain(self, frame: pd.DataFrame) -> Contributions | None:
+        """What each feature added to what ``predict`` gives; None where that is not known.
+
+        The sums keep the order of ``predict``'s outputs. Usually one line with a function of
+        ``sdk.explaining``. It also runs where a page is made, so nothing in it may load TensorFlow.
+        """
+        del frame
+        return None
+
+    @classmethod
+    def is_explaining(cls) -> bool:
+        """Whether the scorer gives reasons."""
+        return cls.explain is not Scorer.explain
 
 
 class RankingScorer(BaseScorer):

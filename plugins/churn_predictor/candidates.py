@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lifecycle_engine.sdk.explaining import Contributions, tree_contributions
 from lifecycle_engine.sdk.scorers import ModelState
 from plugins.churn_predictor.network import Network
 
@@ -21,6 +22,9 @@ class Candidate(Protocol):
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """One probability per row."""
+
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the log-odds."""
 
 
 class Boosting:
@@ -53,6 +57,10 @@ class Boosting:
         found: NDArray[np.float64] = self.estimator.predict_proba(frame.to_numpy())[:, 1]
         return found
 
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the log-odds, exactly."""
+        return tree_contributions(self.estimator, frame)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -76,6 +84,10 @@ class Calibration:
         odds = self.slope * _log_odds(probability) + self.intercept
         found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
         return found
+
+    def explain(self, contributions: Contributions) -> Contributions:
+        """Contributions to the calibrated log-odds."""
+        return contributions.scaled(self.slope, self.intercept)
 
 
 def candidate_state(candidate: Candidate) -> ModelState:

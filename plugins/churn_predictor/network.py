@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lifecycle_engine.sdk.explaining import Contributions, network_contributions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import Progress
 
@@ -83,13 +84,22 @@ class Network:
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """One probability per row."""
         signal = _standardised(_logged(frame), self.arrays).astype(np.float64)
-        last = sum(name.startswith("weights_") for name in self.arrays) - 1
-        for number in range(last + 1):
-            signal = signal @ self.arrays[f"weights_{number}"] + self.arrays[f"bias_{number}"]
-            if number < last:
+        layers = self._layers()
+        for number, (weights, bias) in enumerate(layers, start=1):
+            signal = signal @ weights + bias
+            if number < len(layers):
                 signal = np.maximum(signal, 0.0)
         found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(signal[:, 0], -30, 30)))
         return found
+
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the log-odds, away from an average customer's."""
+        inputs = _standardised(_logged(frame), self.arrays).astype(np.float64)
+        return network_contributions(frame, inputs=inputs, layers=self._layers())
+
+    def _layers(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        count = sum(name.startswith("weights_") for name in self.arrays)
+        return [(self.arrays[f"weights_{n}"], self.arrays[f"bias_{n}"]) for n in range(count)]
 
 
 def _logged(frame: pd.DataFrame) -> NDArray[np.float64]:

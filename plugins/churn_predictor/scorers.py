@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.features import BUYING_HABITS
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
@@ -62,6 +63,7 @@ class ChurnRisk(Scorer):
     label: ClassVar[Any] = _("Churn risk")
     Config: ClassVar[type[Config]] = ChurnConfig
     output: ClassVar[Probability | Amount] = Probability()
+    wanted: ClassVar[Literal["higher", "lower"]] = "lower"
     outcome_missing: ClassVar[float] = 1.0
     features: ClassVar[tuple[str, ...]] = BUYING_HABITS
 
@@ -124,6 +126,11 @@ class ChurnRisk(Scorer):
         assert self._model is not None, "fit or restore the scorer first"  # noqa: S101
         found = self._calibration.apply(self._model.predict(frame)) if len(frame) else np.empty(0)
         return pd.Series(found, index=frame.index, name=self.key)
+
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the log-odds of the risk."""
+        assert self._model is not None, "fit or restore the scorer first"  # noqa: S101
+        return self._calibration.explain(self._model.explain(frame))
 
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """Recency alone, as a probability: who has been away longer is likelier to stay away."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import ModelState, Probability, Scorer
 
@@ -40,6 +41,8 @@ def check_scorer(
     again = _fitted(scorer_class, config, rows, seed).predict(frame)
     assert np.array_equal(predicted, again), f"{scorer.key}: equal seeds give different models"
     _check_state(scorer, frame, config)
+    if scorer_class.is_explaining():
+        _check_reasons(scorer, frame)
 
 
 def training_data(
@@ -118,3 +121,26 @@ def _check_state(scorer: Scorer, frame: pd.DataFrame, config: Config | None) -> 
     for method in ("predict", "baseline"):
         same = np.array_equal(getattr(scorer, method)(frame), getattr(restored, method)(frame))
         assert same, f"{scorer.key}: {method} differs after state() and restore()"
+
+
+def _check_reasons(scorer: Scorer, frame: pd.DataFrame) -> None:
+    before = frame.copy()
+    found = scorer.explain(frame)
+    assert frame.equals(before), f"{scorer.key}: explain changes its frame"
+    assert isinstance(found, Contributions), f"{scorer.key}: explain returns no Contributions"
+    values = found.values
+    assert values.index.equals(frame.index), f"{scorer.key}: explain returns another index"
+    assert [*values.columns] == [*frame.columns], f"{scorer.key}: explain returns other columns"
+    assert np.isfinite(values.to_numpy(float)).all(), f"{scorer.key}: explain returns no numbers"
+    predicted = scorer.predict(frame).to_numpy(float)[np.argsort(found.totals().to_numpy())]
+    fallen = np.maximum.accumulate(predicted) - predicted
+    # Those of networks are sums over many steps: what is as good as equal may change places.
+    allowed = 0.01 * np.ptp(predicted) + 1e-6
+    assert fallen.max() <= allowed, f"{scorer.key}: what reasons sum to does not go with predict"
+    alone = scorer.explain(frame.iloc[:1])
+    assert alone is not None, f"{scorer.key}: explain has nothing to say of one customer"
+    same = np.allclose(alone.values, values.iloc[:1], rtol=1e-3, atol=2e-3)
+    assert same, f"{scorer.key}: reasons of a customer depend on the batch"
+    nobody = scorer.explain(frame.iloc[:0])
+    assert nobody is not None, f"{scorer.key}: explain does not accept nobody"
+    assert len(nobody.values) == 0, f"{scorer.key}: explain makes customers up"

@@ -1,0 +1,18 @@
+"""What moved a score, feature by feature: exact for trees and linear models, close for networks.
+
+A scorer's ``explain`` is one line with one of these. They read fitted models and need no model
+library: the pages that staff open compute with them too.
+"""
+
+from lifecycle_engine.sdk.explaining.contributions import Contributions
+from lifecycle_engine.sdk.explaining.linear import linear_contributions
+from lifecycle_engine.sdk.explaining.networks import integrated_gradients, network_contributions
+from lifecycle_engine.sdk.explaining.trees import tree_contributions
+
+__all__ = [
+    "Contributions",
+    "integrated_gradients",
+    "linear_contributions",
+    "network_contributions",
+    "tree_contributions",
+]
