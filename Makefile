@@ -38,7 +38,7 @@ test: $(VENV)/dev.stamp ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadscope --max-worker-restart=0 \
 	  -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
-test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends, and workers that keep segments up (some minutes)
+test-faults: $(VENV)/dev.stamp ## Kill servers while a client sends, and workers that keep segments up or score (some minutes)
 	$(BIN)/python -m pytest -s -m faults tests/faults
 
 test-sdks: $(VENV)/dev.stamp ## Send by SDKs that are installed for it (wants npm)

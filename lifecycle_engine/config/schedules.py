@@ -24,6 +24,7 @@ BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=0),
         "options": {"expires": 3600},
     },
+    "killed runs of scorers": _every(60, "scoring.look_after_runs"),
     "lookalikes": _every(60, "scoring.find_lookalikes"),
     "stages of touched customers": _every(1, "segments.follow_stages"),
     "lifecycle stages": _every(3600, "segments.refresh_stages"),

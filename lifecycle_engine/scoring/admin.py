@@ -20,6 +20,7 @@ from lifecycle_engine.scoring.models import (
     ScorerMode,
     ScorerSetting,
 )
+from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 
 
 @admin.register(ScorerSetting)
@@ -109,6 +110,47 @@ class RecommendationAdmin(RecordAdmin):
     def products(self, row: Recommendation) -> str:
         """The first few products."""
         return ", ".join(str(item.get("sku", "")) for item in row.items[:5])
+
+
+@admin.register(ScoringRun)
+class ScoringRunAdmin(RecordAdmin):
+    """Runs of scorers: how far, how long, and what they came to."""
+
+    list_display = [
+        *("scorer_key", "state_shown", "progress", "customers", "written", "withdrawn"),
+        *("model_version", "as_of", "started_at", "finished_at"),
+    ]
+    list_filter = ["state"]
+    list_select_related = ["model_version"]
+    search_fields = ["=scorer_key"]
+    ordering = ["-id"]
+
+    @labelled(
+        description=_("state"),
+        colours={
+            RunState.RUNNING: "info",
+            RunState.PUBLISHED: "success",
+            RunState.SHADOW: "info",
+            RunState.SUPERSEDED: "warning",
+            RunState.FAILED: "danger",
+        },
+    )
+    def state_shown(self, run: ScoringRun) -> tuple[str, str]:
+        """The state as a coloured label."""
+        return run.state, str(run.get_state_display())
+
+    @admin.display(description=_("shards done"))
+    def progress(self, run: ScoringRun) -> str:
+        """How many of the shards are done; nothing while the features are computed."""
+        return f"{len(run.shards_done)} / {run.shards}" if run.shards else ""
+
+
+@admin.register(FeatureFrame)
+class FeatureFrameAdmin(RecordAdmin):
+    """Features as runs were given them."""
+
+    list_display = ["id", "as_of", "customers", "seconds", "begun_at", "made_at"]
+    ordering = ["-id"]
 
 
 @admin.register(Lookalike)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lifecycle_engine.scoring.errors import LeakageError, ScorerOutputError
 from lifecycle_engine.sdk.scorers import Scorer
 from lifecycle_engine.sdk.tables import Tables
-from lifecycle_engine.warehouse.features import features_frames
+from lifecycle_engine.warehouse.features import features_frame, features_frames
 from lifecycle_engine.warehouse.session import warehouse_session
 
 #: What scorers may read, with the column that holds the customer. Other tables know only the
@@ -148,19 +148,40 @@ def feature_frames(
     return frames
 
 
+def feature_table(scorer: Scorer, *, as_of: datetime, excluded: Collection[int] = ()) -> pa.Table:
+    """As ``feature_frame``, in Arrow: ``customer_id``, then the features as float64, NaN for none.
+
+    Raises:
+        ScorerOutputError: the scorer's own features lack a column or have a customer twice.
+    """
+    with history(as_of=as_of, excluded=excluded) as tables:
+        library = features_frame(names=scorer.features, as_of=as_of, tables=tables)
+        members, columns = _scorer_columns(scorer, tables, library)
+    return pa.table({"customer_id": members} | columns)
+
+
 def _scorer_frame(scorer: Scorer, tables: Tables, library: pa.Table) -> pd.DataFrame:
     """Features of the library and the scorer's own, of the scorer's population."""
-    members = _population(scorer, tables)
-    frame = _by_customer(library, members)
+    members, columns = _scorer_columns(scorer, tables, library)
+    return pd.DataFrame(columns, index=pd.Index(members, name="customer_id"))
+
+
+def _scorer_columns(
+    scorer: Scorer, tables: Tables, library: pa.Table
+) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
+    """The scorer's population, ascending, and each of its features by name, in order."""
+    found = tables.execute(scorer.population(tables)).column("customer_id").to_numpy()
+    members = np.unique(found).astype(np.int64)
+    columns = _by_customer(library, members, scorer.features)
     own = scorer.own_features(tables)
     if own is not None:
-        frame = frame.join(_by_customer(tables.execute(own), members))
-    missing = [name for name in scorer.feature_names() if name not in frame.columns]
+        columns |= _by_customer(tables.execute(own), members, scorer.own_feature_names)
+    missing = [name for name in scorer.feature_names() if name not in columns]
     if missing:
         raise ScorerOutputError(
             f"Scorer {scorer.key} declares features it does not give: {missing}"
         )
-    return frame[list(scorer.feature_names())].astype(float)
+    return members, {name: columns[name] for name in scorer.feature_names()}
 
 
 def outcomes(
@@ -230,16 +251,23 @@ def data_figures(*, as_of: datetime) -> dict[str, str]:
     return {name: str(value) for part in found for name, value in part.to_pylist()[0].items()}
 
 
-def _population(scorer: Scorer, tables: Tables) -> "pd.Index[int]":
-    found = tables.execute(scorer.population(tables)).column("customer_id").to_numpy()
-    return pd.Index(np.unique(found).astype(np.int64), name="customer_id")
-
-
-def _by_customer(table: pa.Table, members: "pd.Index[int]") -> pd.DataFrame:
-    frame = table.to_pandas().set_index("customer_id")
-    if not frame.index.is_unique:
+def _by_customer(
+    table: pa.Table, members: NDArray[np.int64], names: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Each column's numbers of the members, in their order; NaN where the table has none."""
+    ids = table["customer_id"].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    ids = ids[order]
+    if len(ids) and (ids[1:] == ids[:-1]).any():
         raise ScorerOutputError("A feature has more than one row of a customer")
-    return frame.reindex(members)
+    places = np.minimum(np.searchsorted(ids, members), max(len(ids) - 1, 0))
+    known = ids[places] == members if len(ids) else np.zeros(len(members), dtype=bool)
+    rows = order[places[known]]
+    columns = {}
+    for name in set(names) & set(table.column_names):
+        columns[name] = np.full(len(members), np.nan)
+        columns[name][known] = table[name].cast(pa.float64()).to_numpy()[rows]
+    return columns
 
 
 def buyers(tables: Tables) -> NDArray[np.int64]:

@@ -33,6 +33,10 @@ class ScorerBusyError(ScoringError):
     """The scorer is being trained or run by another worker."""
 
 
+class RunGivenUpError(ScoringError):
+    """A run ended before it was complete; nothing of it is published. The message says why."""
+
+
 class ScorerOffError(ScoringError):
     """Staff have switched the scorer off."""
 

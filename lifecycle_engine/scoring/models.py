@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.scoring import lookalike_models  # noqa: F401 - models of this app too
+from lifecycle_engine.scoring import lookalike_models, run_models  # noqa: F401 - of this app too
 
 
 class ScorerMode(models.TextChoices):

@@ -1,17 +1,21 @@
 """Writing a run's scores and recommendations: all of them in one transaction, or none."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from time import perf_counter
 from typing import Any
 
 import pandas as pd
 from django.db import transaction
+from django.db.models.functions import Now
 
 from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.sql import sql_execute, sql_rows
-from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.errors import RunGivenUpError
+from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode
+from lifecycle_engine.scoring.run_models import RunState, ScoringRun
+from lifecycle_engine.scoring.selectors import scorer_mode
 
 
 @dataclass(frozen=True)
@@ -29,39 +33,73 @@ class Published:
     withdrawn: int
 
 
-def percentiles(values: "pd.Series[float]") -> "pd.Series[float]":
-    """Where each value stands among all, from 0 to 100; equal values stand equally."""
-    return values.rank(method="average", pct=True) * 100
-
-
 @transaction.atomic
-def scores_publish(
-    *, version: ModelVersion, as_of: datetime, values: "pd.Series[float]"
-) -> Published:
-    """Publish one value per customer, given by an index of customer ids."""
+def scores_publish(*, run: ScoringRun, objectors: Collection[int]) -> Published:
+    """Publish what a run's shards have staged, and end the run.
+
+    Args:
+        run: all of its shards are done.
+        objectors: who objects to profiling by now.
+
+    Raises:
+        RunGivenUpError: the run is over, or its model is not the champion any more.
+    """
+    started = perf_counter()
+    live = _held(run)
     sql_execute("scoring", "score_incoming_create")
-    copy_rows(
-        "score_incoming",
-        ("customer_id", "value", "percentile"),
-        zip(values.index.tolist(), values.tolist(), percentiles(values).tolist(), strict=True),
-        types=("int8", "float8", "float8"),
-    )
-    ((written, _moved),) = sql_rows("scoring", "scores_publish", _params(version, as_of))
-    withdrawn = sql_execute("scoring", "scores_withdraw", _params(version, as_of))
-    return Published(customers=len(values), written=written, withdrawn=withdrawn)
+    staged = {"run_id": run.pk, "objectors": sorted(objectors)}
+    customers = sql_execute("scoring", "incoming_rank", staged)
+    written = withdrawn = 0
+    if live:
+        sql_execute("scoring", "score_incoming_analyze")
+        ((written, _moved),) = sql_rows("scoring", "scores_publish", _params(run))
+        withdrawn = sql_execute("scoring", "scores_withdraw", _params(run))
+    sql_execute("scoring", "incoming_remove", {"run_id": run.pk})
+    published = Published(customers=customers, written=written, withdrawn=withdrawn)
+    return _ended(run, published, live=live, started=started)
 
 
 @transaction.atomic
-def recommendations_publish(
-    *, version: ModelVersion, as_of: datetime, ranking: pd.DataFrame
-) -> Published:
-    """Publish a ranking with the columns of ``RANKING_COLUMNS``."""
-    sql_execute("scoring", "recommendation_incoming_create")
+def recommendations_publish(*, run: ScoringRun, ranking: pd.DataFrame) -> Published:
+    """Publish a ranking with the columns of ``RANKING_COLUMNS``, and end the run.
+
+    Raises:
+        RunGivenUpError: the run is over, or its model is not the champion any more.
+    """
+    started = perf_counter()
+    live = _held(run)
     customers = ranking["customer_id"].nunique()
-    copy_rows("recommendation_incoming", ("customer_id", "items"), _items(ranking))
-    written = sql_execute("scoring", "recommendations_publish", _params(version, as_of))
-    withdrawn = sql_execute("scoring", "recommendations_withdraw", _params(version, as_of))
-    return Published(customers=customers, written=written, withdrawn=withdrawn)
+    written = withdrawn = 0
+    if live:
+        sql_execute("scoring", "recommendation_incoming_create")
+        copy_rows("recommendation_incoming", ("customer_id", "items"), _items(ranking))
+        written = sql_execute("scoring", "recommendations_publish", _params(run))
+        withdrawn = sql_execute("scoring", "recommendations_withdraw", _params(run))
+    published = Published(customers=customers, written=written, withdrawn=withdrawn)
+    return _ended(run, published, live=live, started=started)
+
+
+def _held(run: ScoringRun) -> bool:
+    """Hold the run and its model as they are; says whether the scorer is live."""
+    locked = ScoringRun.objects.select_for_update().get(pk=run.pk)
+    if locked.state != RunState.RUNNING:
+        raise RunGivenUpError(locked.error or f"Run {run.pk} is over")
+    version = ModelVersion.objects.select_for_update(no_key=True).get(pk=run.model_version_id)
+    if version.state != ModelState.CHAMPION:
+        raise RunGivenUpError(f"Model {version} is not the champion any more")
+    return scorer_mode(scorer_key=run.scorer_key) is ScorerMode.LIVE
+
+
+def _ended(run: ScoringRun, published: Published, *, live: bool, started: float) -> Published:
+    ScoringRun.objects.filter(pk=run.pk).update(
+        state=RunState.PUBLISHED if live else RunState.SHADOW,
+        customers=published.customers,
+        written=published.written,
+        withdrawn=published.withdrawn,
+        seconds_publishing=perf_counter() - started,
+        finished_at=Now(),
+    )
+    return published
 
 
 def _items(ranking: pd.DataFrame) -> Iterator[tuple[int, str]]:
@@ -79,5 +117,9 @@ def _items(ranking: pd.DataFrame) -> Iterator[tuple[int, str]]:
         yield customer_id, json.dumps(items)
 
 
-def _params(version: ModelVersion, as_of: datetime) -> dict[str, Any]:
-    return {"scorer_key": version.scorer_key, "model_version_id": version.pk, "as_of": as_of}
+def _params(run: ScoringRun) -> dict[str, Any]:
+    return {
+        "scorer_key": run.scorer_key,
+        "model_version_id": run.model_version_id,
+        "as_of": run.as_of,
+    }

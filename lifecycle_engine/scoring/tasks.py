@@ -47,9 +47,11 @@ def model_evaluate(*, scorer_key: str, as_of: str) -> None:
 @shared_task(name="scoring.refresh")
 def scorers_refresh() -> None:
     """Have every scorer that isn't switched off trained and run, each in a task of its own."""
+    # As of one moment: then scorers that want the same features have them computed once.
+    as_of = business_now().isoformat()
     for key in scorers.keys():  # noqa: SIM118 - a registry yields classes
         if scorer_mode(scorer_key=key) is not ScorerMode.OFF:
-            enqueue("scoring.train_and_run", queue="gpu", scorer_key=key)
+            enqueue("scoring.train_and_run", queue="gpu", scorer_key=key, as_of=as_of)
 
 
 @shared_task(name="scoring.run")
@@ -59,6 +61,31 @@ def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
 
     running.scorer_run(scorer_key=scorer_key, as_of=_moment(as_of, business_now()))
     enqueue("segments.refresh", cause="scores")
+
+
+@shared_task(name="scoring.look_after_runs")
+def runs_look_after() -> None:
+    """Have runs gone on with that were killed, and let go of features that nothing needs."""
+    from lifecycle_engine.scoring import running  # noqa: PLC0415
+
+    running.runs_look_after()
+
+
+@shared_task(name="scoring.resume_run")
+def run_resume(*, run_id: int) -> None:
+    """Go on with a run that was killed."""
+    from lifecycle_engine.scoring import running  # noqa: PLC0415
+
+    if running.run_resume(run_id=run_id) is not None:
+        enqueue("segments.refresh", cause="scores")
+
+
+@shared_task(name="scoring.help_run")
+def run_help(*, run_id: int) -> None:
+    """Score shards of a run that another worker drives."""
+    from lifecycle_engine.scoring import running  # noqa: PLC0415
+
+    running.run_help(run_id=run_id)
 
 
 @shared_task(name="scoring.train_and_run")

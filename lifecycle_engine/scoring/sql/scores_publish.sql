@@ -1,12 +1,11 @@
 -- Publishes score_incoming: the one row says how many scores were written, and how many of them
 -- moved and so went into the history too. A score never goes back in time, a score that is as it
--- was is not touched, and customers erased meanwhile are left out.
+-- was is not touched.
 WITH fresh AS (
     SELECT incoming.customer_id, incoming.value, incoming.percentile,
         (current.value, current.percentile, current.model_version_id) IS DISTINCT FROM
         (incoming.value, incoming.percentile, %(model_version_id)s::bigint) AS moved
     FROM score_incoming AS incoming
-    JOIN customers_customer AS customer ON customer.id = incoming.customer_id
     LEFT JOIN scoring_score AS current
         ON current.scorer_key = %(scorer_key)s AND current.customer_id = incoming.customer_id
     WHERE current.id IS NULL

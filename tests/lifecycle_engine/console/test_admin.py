@@ -38,12 +38,14 @@ RECORDS = {
     "messaging": {"message", "optin", "suppression"},
     "rewards": {"coupon", "redemption"},
     "scoring": {
+        "featureframe",
         "lookalike",
         "lookalikecustomer",
         "modelversion",
         "recommendation",
         "score",
         "scorehistory",
+        "scoringrun",
     },
     "segments": {
         "customerstage",

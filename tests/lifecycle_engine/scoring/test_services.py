@@ -187,7 +187,7 @@ def test_half_a_run_is_never_published(shop, dummy, monkeypatch):
     train()
     scorer_run(scorer_key=LAPSE, as_of=AS_OF)
     before = scores()
-    monkeypatch.setattr("lifecycle_engine.scoring.running.BATCH", 10)
+    monkeypatch.setattr("lifecycle_engine.scoring.frames.SHARD", 10)
     whole = dummy.Lapse.predict
 
     def broken(self, frame):

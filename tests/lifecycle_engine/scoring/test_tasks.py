@@ -69,7 +69,8 @@ def test_every_scorer_that_is_not_off_is_trained_and_run(asked):
 
     wanted = [key for key in scorers.keys() if key != "churn.risk"]  # noqa: SIM118 - no dict
     assert asked == [
-        ("scoring.train_and_run", {"queue": "gpu", "scorer_key": key}) for key in wanted
+        ("scoring.train_and_run", {"queue": "gpu", "scorer_key": key, "as_of": NOW.isoformat()})
+        for key in wanted
     ]
 
 
