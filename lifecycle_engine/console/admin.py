@@ -44,6 +44,7 @@ from lifecycle_engine.console.reader_page import (
     reader_context,
     reader_retry_view,
 )
+from lifecycle_engine.console.reason_pages import score_explain_view
 from lifecycle_engine.console.segment_builder import preview_views as preview
 from lifecycle_engine.console.segment_builder import views as builder
 from lifecycle_engine.console.segment_builder.list_page import (
@@ -176,6 +177,11 @@ class CustomerPage(CustomerAdmin, PageAdmin):  # type: ignore[misc]
         guard = self.admin_site.admin_view
         own = [
             path("<int:customer_id>/merge/", guard(merge_view), name="customers_customer_merge"),
+            path(
+                "scores/<int:score_id>/explain/",
+                guard(score_explain_view),
+                name="scoring_score_explain",
+            ),
             path(
                 "merges/<int:merge_id>/undo/", guard(merge_undo_view), name="customers_merge_undo"
             ),

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from lifecycle_engine.console.reason_pages import reasons_context
 from lifecycle_engine.console.timeline import timeline_context
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.consents import consents_newest
@@ -40,6 +41,7 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
         .select_related("segment")
         .order_by("segment__name")[:_ROWS],
         "scores": scores_with_history(customer=customer),
+        **reasons_context(customer=customer),
         "recommended": recommended_products(customer=customer),
         "coupons": Coupon.objects.filter(customer__in=profile_ids)
         .select_related("offer", "redemption")

@@ -20,6 +20,9 @@ from lifecycle_engine.scoring.models import (
     ScorerMode,
     ScorerSetting,
 )
+from lifecycle_engine.scoring.reason_models import ReasonsSummary, ScoreReasons
+from lifecycle_engine.scoring.reasons.results import Explained
+from lifecycle_engine.scoring.reasons.telling import reason_sentence
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 
 
@@ -27,7 +30,7 @@ from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringR
 class ScorerSettingAdmin(EngineAdmin):
     """Which scorers are off, in shadow or live."""
 
-    list_display = ["key", "mode_shown"]
+    list_display = ["key", "mode_shown", "reasons", "reasons_top"]
     list_filter = ["mode"]
     search_fields = ["key"]
     ordering = ["key"]
@@ -95,6 +98,38 @@ class ScoreHistoryAdmin(RecordAdmin):
     list_select_related = ["customer", "model_version"]
     search_fields = ["=customer__external_id", "=scorer_key"]
     ordering = ["-id"]
+
+
+@admin.register(ScoreReasons)
+class ScoreReasonsAdmin(RecordAdmin):
+    """Why customers have their scores."""
+
+    list_display = ["customer", "scorer_key", "first_reason", "as_of", "model_version"]
+    list_select_related = ["customer", "model_version"]
+    search_fields = ["=customer__external_id", "=scorer_key"]
+    ordering = ["-id"]
+
+    @admin.display(description=_("first reason"))
+    def first_reason(self, row: ScoreReasons) -> str:
+        """The largest contribution in words."""
+        reasons = Explained.from_json(row.document).reasons
+        return reason_sentence(reasons[0]) if reasons else "–"
+
+
+@admin.register(ReasonsSummary)
+class ReasonsSummaryAdmin(RecordAdmin):
+    """What each scorer goes by."""
+
+    list_display = ["scorer_key", "foremost", "customers", "as_of", "model_version"]
+    list_select_related = ["model_version"]
+    search_fields = ["=scorer_key"]
+    ordering = ["scorer_key"]
+
+    @admin.display(description=_("most important features"))
+    def foremost(self, row: ReasonsSummary) -> str:
+        """The first few features."""
+        ranked = sorted(row.importances, key=row.importances.__getitem__, reverse=True)
+        return ", ".join(ranked[:5])
 
 
 @admin.register(Recommendation)

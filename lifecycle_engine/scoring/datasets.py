@@ -35,13 +35,26 @@ _CUSTOMER_COLUMN = {
 
 
 class BoundedTables(Tables):
-    """Tables of the warehouse, held to a stretch of time and to customers who don't object."""
+    """Tables of the warehouse, held to a stretch of time and to customers who don't object.
+
+    Args:
+        tables: the warehouse's.
+        excluded: customers who are not in them.
+        only: customers beside whom nobody is in them; None for everybody.
+        start: from when on they reach; None for the beginning.
+    """
 
     def __init__(
-        self, tables: Tables, *, excluded: Collection[int] = (), start: datetime | None = None
+        self,
+        tables: Tables,
+        *,
+        excluded: Collection[int] = (),
+        only: Collection[int] | None = None,
+        start: datetime | None = None,
     ) -> None:
         self._tables = tables
         self._excluded = excluded
+        self._only = only
         self._start = start
         self._made: dict[str, ir.Table] = {}
 
@@ -63,7 +76,7 @@ class BoundedTables(Tables):
             )
         if name not in self._made:
             # Kept, since to Ibis the columns of a table made anew are another table's.
-            self._made[name] = self._without_objectors(self._tables[name], _CUSTOMER_COLUMN[name])
+            self._made[name] = self._held(self._tables[name], _CUSTOMER_COLUMN[name])
         return self._made[name]
 
     def window(self, start: datetime, end: datetime) -> "BoundedTables":
@@ -77,14 +90,21 @@ class BoundedTables(Tables):
                 f"A scorer asked for events from {start} to {end}, "
                 f"but may see only {self._start or 'the beginning'} to {self.as_of}"
             )
-        return BoundedTables(self._tables.window(start, end), excluded=self._excluded, start=start)
+        return BoundedTables(
+            self._tables.window(start, end), excluded=self._excluded, only=self._only, start=start
+        )
 
     def execute(self, expression: ir.Expr) -> pa.Table:
         """Compute a table expression."""
         return self._tables.execute(expression)
 
-    def _without_objectors(self, table: ir.Table, column: str | None) -> ir.Table:
-        if column is None or not self._excluded:
+    def _held(self, table: ir.Table, column: str | None) -> ir.Table:
+        if column is None:
+            return table
+        if self._only is not None:
+            chosen = ibis.memtable({column: sorted(self._only)}, schema={column: "int64"})
+            table = table.semi_join(chosen, column)
+        if not self._excluded:
             return table
         objectors = ibis.memtable({column: sorted(self._excluded)}, schema={column: "int64"})
         return table.anti_join(objectors, column)
@@ -118,32 +138,46 @@ def cutoffs(*, scorer: Scorer, until: datetime, first_event: datetime) -> list[d
 
 
 def feature_frame(
-    scorer: Scorer, *, as_of: datetime, excluded: Collection[int] = ()
+    scorer: Scorer,
+    *,
+    as_of: datetime,
+    excluded: Collection[int] = (),
+    only: Collection[int] | None = None,
 ) -> pd.DataFrame:
     """The scorer's features of its population, as of a moment, by ascending customer id.
 
     Raises:
         ScorerOutputError: the scorer's own features lack a column or have a customer twice.
     """
-    return feature_frames(scorer, moments=[as_of], excluded=excluded)[as_of]
+    return feature_frames(scorer, moments=[as_of], excluded=excluded, only=only)[as_of]
 
 
 def feature_frames(
-    scorer: Scorer, *, moments: Sequence[datetime], excluded: Collection[int] = ()
+    scorer: Scorer,
+    *,
+    moments: Sequence[datetime],
+    excluded: Collection[int] = (),
+    only: Collection[int] | None = None,
 ) -> dict[datetime, pd.DataFrame]:
     """The scorer's features of its population as of each moment, by ascending customer id.
+
+    Args:
+        scorer: says which features, and of whom.
+        moments: the points in time.
+        excluded: customers who are left out.
+        only: customers beside whom nobody is looked at; None for everybody.
 
     Raises:
         ScorerOutputError: the scorer's own features lack a column or have a customer twice.
     """
     with warehouse_session(as_of=max(moments)) as session:
-        everything = BoundedTables(session, excluded=excluded)
+        everything = BoundedTables(session, excluded=excluded, only=only)
         library = features_frames(names=scorer.features, moments=moments, tables=everything)
         frames = {}
         for moment in moments:
             at_moment = pc.equal(library["as_of"], pa.scalar(moment, library["as_of"].type))
             part = library.filter(at_moment).drop_columns("as_of")
-            tables = BoundedTables(session.before(moment), excluded=excluded)
+            tables = BoundedTables(session.before(moment), excluded=excluded, only=only)
             frames[moment] = _scorer_frame(scorer, tables, part)
     return frames
 

@@ -29,6 +29,10 @@ class OutcomeWindowError(ScoringError):
     """There is nothing to judge scores by: they are missing, or the window is not over."""
 
 
+class ReasonsMissingError(ScoringError):
+    """A score can't be explained; the message says why."""
+
+
 class ScorerBusyError(ScoringError):
     """The scorer is being trained or run by another worker."""
 

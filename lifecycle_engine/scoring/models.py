@@ -7,6 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring import lookalike_models, run_models  # noqa: F401 - of this app too
+from lifecycle_engine.scoring.reason_models import ReasonsFor
+
+#: Customers whose reasons are worked out after a run, unless staff say otherwise.
+REASONS_TOP = 200
 
 
 class ScorerMode(models.TextChoices):
@@ -25,6 +29,14 @@ class ScorerSetting(models.Model):
         _("mode"), max_length=8, choices=ScorerMode.choices, default=ScorerMode.LIVE
     )
     config = models.JSONField(_("configuration"), default=dict, blank=True)
+    reasons = models.CharField(
+        _("reasons for"), max_length=10, choices=ReasonsFor.choices, default=ReasonsFor.TOP
+    )
+    reasons_top = models.PositiveIntegerField(
+        _("how many have reasons"),
+        default=REASONS_TOP,
+        help_text=_("Of the highest scores. Others are worked out when somebody asks."),
+    )
 
     class Meta:
         verbose_name = _("scorer setting")

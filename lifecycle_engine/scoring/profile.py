@@ -6,7 +6,11 @@ from datetime import datetime
 
 from lifecycle_engine.customers.profile import JSON, profile_section
 from lifecycle_engine.scoring.models import Score
+from lifecycle_engine.scoring.reasons.results import Explained
+from lifecycle_engine.scoring.reasons.selectors import reasons_of
+from lifecycle_engine.scoring.reasons.telling import changes_tell, reasons_tell
 from lifecycle_engine.scoring.selectors import recommendations_of
+from lifecycle_engine.sdk.scorers import scorers
 
 #: How many products a profile shows.
 RECOMMENDATIONS = 10
@@ -19,17 +23,47 @@ def sections_register() -> None:
 
 
 def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int, JSON]:
-    """The newest score by each scorer."""
+    """The newest score by each scorer, with its reasons where they were worked out."""
     del at  # Scores are as the last run left them.
     found: dict[int, dict[str, JSON]] = defaultdict(dict)
-    rows = Score.objects.filter(customer_id__in=list(customer_ids)).order_by("scorer_key")
+    rows = list(Score.objects.filter(customer_id__in=list(customer_ids)).order_by("scorer_key"))
+    reasons = reasons_of(scores=rows)
     for score in rows:
         found[score.customer_id][score.scorer_key] = {
             "value": score.value,
             "percentile": score.percentile,
             "as_of": score.as_of.isoformat(),
+            **_reasons(score.scorer_key, reasons.get(score.pk)),
         }
     return found
+
+
+def _reasons(scorer_key: str, explained: Explained | None) -> dict[str, JSON]:
+    if explained is None or scorer_key not in scorers:
+        return {"reasons": None, "changes": None}
+    scorer_class = scorers.get(scorer_key)
+    return {
+        "reasons": [
+            {
+                "text": told.sentence,
+                "effect": "raises" if told.raises else "lowers",
+                "contribution": told.reason.contribution,
+                "features": list(told.reason.features),
+                "value": told.reason.value,
+            }
+            for told in reasons_tell(explained, scorer_class)
+        ],
+        "changes": [
+            {
+                "text": told.sentence,
+                "feature": told.change.feature,
+                "now": told.change.now,
+                "then": told.change.then,
+                "score": told.change.score,
+            }
+            for told in changes_tell(explained, scorer_class)
+        ],
+    }
 
 
 def recommendations_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int, JSON]:

@@ -12,6 +12,7 @@ from celery import shared_task
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import enqueue, job_run
 from lifecycle_engine.scoring.models import ScorerMode
+from lifecycle_engine.scoring.run_models import ScoringRun
 from lifecycle_engine.scoring.selectors import scorer_mode
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -59,8 +60,9 @@ def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
     """Score everybody; ``as_of`` in ISO format, by default business time."""
     from lifecycle_engine.scoring import running  # noqa: PLC0415
 
-    running.scorer_run(scorer_key=scorer_key, as_of=_moment(as_of, business_now()))
-    enqueue("segments.refresh", cause="scores")
+    moment = _moment(as_of, business_now())
+    running.scorer_run(scorer_key=scorer_key, as_of=moment)
+    _run_follow(scorer_key, moment)
 
 
 @shared_task(name="scoring.look_after_runs")
@@ -77,7 +79,8 @@ def run_resume(*, run_id: int) -> None:
     from lifecycle_engine.scoring import running  # noqa: PLC0415
 
     if running.run_resume(run_id=run_id) is not None:
-        enqueue("segments.refresh", cause="scores")
+        run = ScoringRun.objects.get(pk=run_id)
+        _run_follow(run.scorer_key, run.as_of)
 
 
 @shared_task(name="scoring.help_run")
@@ -97,7 +100,15 @@ def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
     moment = _moment(as_of, at)
     services.model_train(scorer_key=scorer_key, as_of=moment, at=at)
     running.scorer_run(scorer_key=scorer_key, as_of=moment)
-    enqueue("segments.refresh", cause="scores")
+    _run_follow(scorer_key, moment)
+
+
+@shared_task(name="scoring.explain")
+def scores_explain(*, scorer_key: str, as_of: str) -> None:
+    """Work out why scores are what they are, of the customers of whom staff want it."""
+    from lifecycle_engine.scoring.reasons import services as reasons  # noqa: PLC0415
+
+    reasons.reasons_refresh(scorer_key=scorer_key, as_of=datetime.fromisoformat(as_of))
 
 
 @shared_task(name="scoring.find_lookalikes")
@@ -106,6 +117,12 @@ def lookalikes_find() -> None:
     from lifecycle_engine.scoring.lookalikes import running  # noqa: PLC0415
 
     running.lookalikes_run()
+
+
+def _run_follow(scorer_key: str, as_of: datetime) -> None:
+    """Have done what new scores want."""
+    enqueue("segments.refresh", cause="scores")
+    enqueue("scoring.explain", queue="gpu", scorer_key=scorer_key, as_of=as_of.isoformat())
 
 
 def _moment(as_of: str | None, at: datetime) -> datetime:

@@ -25,8 +25,10 @@ def asked(monkeypatch, settings):
     return calls
 
 
-#: What follows new scores: rules may read them.
-REFRESH = ("segments.refresh", {"cause": "scores"})
+def followed(as_of):
+    """What follows new scores: rules may read them, and staff ask why they are what they are."""
+    told = {"queue": "gpu", "scorer_key": "dummy.lapse", "as_of": as_of.isoformat()}
+    return [("segments.refresh", {"cause": "scores"}), ("scoring.explain", told)]
 
 
 def test_training_is_as_of_business_time_unless_told_otherwise(asked):
@@ -45,9 +47,9 @@ def test_running_is_as_of_business_time_unless_told_otherwise(asked):
 
     assert asked == [
         ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": NOW}),
-        REFRESH,
+        *followed(NOW),
         ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": EARLIER}),
-        REFRESH,
+        *followed(EARLIER),
     ]
 
 
@@ -57,7 +59,7 @@ def test_training_and_running_are_as_of_one_moment(asked):
     assert asked == [
         ("model_train", {"scorer_key": "dummy.lapse", "as_of": EARLIER, "at": NOW}),
         ("scorer_run", {"scorer_key": "dummy.lapse", "as_of": EARLIER}),
-        REFRESH,
+        *followed(EARLIER),
     ]
 
 

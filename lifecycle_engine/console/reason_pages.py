@@ -1,0 +1,101 @@
+"""Why a customer has its scores, on the customer's page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.scoring.errors import ScoringError
+from lifecycle_engine.scoring.models import Score
+from lifecycle_engine.scoring.reasons.selectors import reasons_of
+from lifecycle_engine.scoring.reasons.telling import (
+    ChangeTold,
+    ReasonTold,
+    changes_tell,
+    reasons_tell,
+    score_written,
+)
+from lifecycle_engine.sdk.scorers import Scorer, scorers
+
+#: Scores that differ by less than this part are the same.
+_SAME = 0.01
+
+
+@dataclass(frozen=True)
+class ScoreTold:
+    """A score with its reasons.
+
+    Attributes:
+        score: the score.
+        label: what it is a score of.
+        value: what it is.
+        reasons: what moved it; empty where that is not worked out.
+        changes: what would change it.
+        explains: whether its scorer says why at all.
+        now: what it would be with what came in since; empty where that is the same.
+    """
+
+    score: Score
+    label: str
+    value: str
+    reasons: list[ReasonTold]
+    changes: list[ChangeTold]
+    explains: bool
+    now: str = ""
+
+
+def scores_told(*, customer: Customer) -> list[ScoreTold]:
+    """The customer's scores whose plugins are there, each with its reasons."""
+    rows = Score.objects.filter(customer=customer).select_related("model_version")
+    scores = [row for row in rows.order_by("scorer_key") if row.scorer_key in scorers]
+    found = reasons_of(scores=scores)
+    told = []
+    for score in scores:
+        scorer_class = scorers.get(score.scorer_key)
+        explained = found.get(score.pk)
+        same = explained is None or abs(explained.score - score.value) <= _SAME * abs(score.value)
+        told.append(
+            ScoreTold(
+                score=score,
+                label=str(scorer_class.label),
+                value=score_written(score.value, scorer_class),
+                reasons=reasons_tell(explained, scorer_class) if explained else [],
+                changes=changes_tell(explained, scorer_class) if explained else [],
+                explains=issubclass(scorer_class, Scorer) and scorer_class.is_explaining(),
+                now=score_written(explained.score, scorer_class) if explained and not same else "",
+            )
+        )
+    return told
+
+
+@require_POST
+def score_explain_view(request: HttpRequest, score_id: int) -> HttpResponse:
+    """Work out why a customer has a score, and go back to the customer's page.
+
+    Raises:
+        PermissionDenied: this member of staff may not see customers.
+    """
+    if not request.user.has_perm("customers.view_customer"):
+        raise PermissionDenied
+    score = get_object_or_404(Score.objects.select_related("model_version"), pk=score_id)
+    # Models want scikit-learn, which no other page does: it is loaded when somebody asks.
+    from lifecycle_engine.scoring.reasons import services  # noqa: PLC0415
+
+    try:
+        services.reasons_ask(score=score)
+    except ScoringError as error:
+        messages.error(request, _("The reasons could not be worked out: %s") % error)
+    url = reverse("admin:customers_customer_change", args=[score.customer_id])
+    return HttpResponseRedirect(f"{url}#reasons")
+
+
+def reasons_context(*, customer: Customer) -> dict[str, Any]:
+    """What the customer's page says of the reasons."""
+    return {"scores_told": scores_told(customer=customer)}

@@ -1,0 +1,162 @@
+"""Reasons of many customers at once, from a frame of their features."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lifecycle_engine.scoring.errors import ScorerOutputError
+from lifecycle_engine.scoring.reasons.changes import changes_find
+from lifecycle_engine.scoring.reasons.results import Explained, Reason
+from lifecycle_engine.scoring.reasons.words import words_of
+from lifecycle_engine.sdk.explaining import Contributions
+from lifecycle_engine.sdk.scorers import Scorer
+
+#: Reasons kept of a customer.
+SHOWN = 6
+#: Of what is typical of customers: the lower end, the quarters, the upper end.
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+_MEDIAN = QUANTILES.index(0.5)
+
+#: By feature, its value at each of ``QUANTILES``; one that nobody has is not in it.
+Typical = Mapping[str, Sequence[float]]
+
+
+def typical_values(frame: pd.DataFrame) -> dict[str, list[float]]:
+    """What is typical of the customers of a frame, of those to whom each feature applies."""
+    known = frame.loc[:, frame.notna().any()]
+    return {str(name): known[name].quantile(list(QUANTILES)).tolist() for name in known}
+
+
+def importances(contributions: Contributions) -> list[tuple[str, float]]:
+    """By feature the mean of its contribution's size over the customers, the largest first."""
+    sizes = contributions.values.abs().mean().sort_values(ascending=False, kind="stable")
+    return [(str(name), float(size)) for name, size in sizes.items()]
+
+
+def importance_measure(
+    scorer: Scorer, frame: pd.DataFrame, *, rng: np.random.Generator, customers: int = 1_000
+) -> list[dict[str, Any]]:
+    """What a model goes by, for its card: features with their mean absolute contribution.
+
+    Args:
+        scorer: fitted.
+        frame: customers to measure it on, such as those of the validation window.
+        rng: draws the sample.
+        customers: the size of the sample.
+
+    Returns:
+        ``{"feature", "mean", "share"}`` each, the largest first; ``share`` is of the sum over all
+        features. Empty for a scorer that gives no reasons.
+    """
+    if not scorer.is_explaining() or frame.empty:
+        return []
+    rows = np.sort(rng.permutation(len(frame))[:customers])
+    found = importances(contributions_checked(scorer, frame.iloc[rows]))
+    whole = sum(size for _, size in found) or 1.0
+    return [{"feature": name, "mean": size, "share": size / whole} for name, size in found]
+
+
+def contributions_checked(scorer: Scorer, frame: pd.DataFrame) -> Contributions:
+    """What ``explain`` gives, if it keeps the scorer's promises.
+
+    Raises:
+        ScorerOutputError: it gives none, has another index or columns, or no number.
+    """
+    found = scorer.explain(frame)
+    if not isinstance(found, Contributions):
+        raise ScorerOutputError(f"Scorer {scorer.key} gives no reasons")
+    if not found.values.index.equals(frame.index) or [*found.values] != [*frame]:
+        raise ScorerOutputError(f"Scorer {scorer.key} gives reasons of another shape")
+    if not np.isfinite(found.values.to_numpy(float)).all():
+        raise ScorerOutputError(f"Scorer {scorer.key} gives a reason that is no number")
+    return found
+
+
+def customers_explain(
+    scorer: Scorer, frame: pd.DataFrame, *, typical: Typical
+) -> dict[int, Explained]:
+    """The reasons of every customer of a frame, by customer.
+
+    Raises:
+        ScorerOutputError: the scorer breaks a promise.
+    """
+    contributions = contributions_checked(scorer, frame)
+    reasons = _reasons(frame, contributions.values.to_numpy(float), typical)
+    scores = scorer.predict(frame).astype(float)
+    changes = changes_find(scorer, frame, scores=scores, typical=typical)
+    totals, base = contributions.totals(), float(contributions.base)
+    return {
+        int(customer_id): Explained(
+            base=base,
+            total=float(totals.iloc[row]),
+            score=float(scores.iloc[row]),
+            reasons=tuple(reasons[row]),
+            changes=changes[row],
+        )
+        for row, customer_id in enumerate(frame.index)
+    }
+
+
+def _reasons(
+    frame: pd.DataFrame, contributions: NDArray[np.float64], typical: Typical
+) -> list[list[Reason]]:
+    """The largest sums over themes of each row, in either direction, the largest first."""
+    names = [str(name) for name in frame.columns]
+    themes = _themes(names)
+    sums = np.stack([contributions[:, columns].sum(axis=1) for columns in themes], axis=1)
+    order = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :SHOWN]
+    given, habits = frame.to_numpy(float), _habits(frame)
+    found = []
+    for row, best in enumerate(order):
+        told = []
+        for theme in best:
+            columns, total = themes[theme], sums[row, theme]
+            if total == 0.0:
+                continue
+            # Of what moved the score the same way, the most first.
+            way = np.sign(total) * contributions[row, columns]
+            ranked = [names[columns[place]] for place in np.argsort(-way, kind="stable")]
+            first = names.index(ranked[0])
+            told.append(
+                Reason(
+                    feature=ranked[0],
+                    value=_known(given[row, first]),
+                    usual=_known(habits[row, first]),
+                    typical=_median(typical, ranked[0]),
+                    contribution=float(total),
+                    features=tuple(ranked),
+                )
+            )
+        found.append(told)
+    return found
+
+
+def _themes(names: list[str]) -> list[list[int]]:
+    """The columns of each theme."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for column, name in enumerate(names):
+        found[words_of(name).theme].append(column)
+    return list(found.values())
+
+
+def _habits(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """What is usual for each customer, of the frame's shape; NaN where that is not known."""
+    found = np.full(frame.shape, np.nan)
+    for column, name in enumerate(frame.columns):
+        usual = words_of(str(name)).usual
+        values = usual(frame, str(name)) if usual is not None else None
+        if values is not None:
+            found[:, column] = values.to_numpy(float)
+    return found
+
+
+def _median(typical: Typical, feature: str) -> float | None:
+    return typical[feature][_MEDIAN] if feature in typical else None
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

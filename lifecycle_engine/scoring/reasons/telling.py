@@ -1,0 +1,97 @@
+"""Reasons as sentences in the reader's language."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from lifecycle_engine.scoring.reasons.results import Change, Explained, Reason
+from lifecycle_engine.scoring.reasons.values import money, number, share
+from lifecycle_engine.scoring.reasons.words import days_of, words_of
+from lifecycle_engine.sdk.scorers import Amount, BaseScorer, Probability, Scorer
+
+
+@dataclass(frozen=True)
+class ReasonTold:
+    """A reason as staff read it.
+
+    Attributes:
+        reason: what is told.
+        sentence: what is so.
+        raises: whether it raised the score.
+        good: whether that is where the shop wants it.
+        size: its size, in per cent of the customer's largest.
+    """
+
+    reason: Reason
+    sentence: str
+    raises: bool
+    good: bool
+    size: int
+
+
+@dataclass(frozen=True)
+class ChangeTold:
+    """What would change a score, as staff read it."""
+
+    change: Change
+    sentence: str
+    now: str
+    score: str
+
+
+def reasons_tell(explained: Explained, scorer_class: type[BaseScorer]) -> list[ReasonTold]:
+    """A customer's reasons, the largest first."""
+    wanted = scorer_class.wanted if issubclass(scorer_class, Scorer) else "higher"
+    largest = max((abs(reason.contribution) for reason in explained.reasons), default=0.0) or 1.0
+    return [
+        ReasonTold(
+            reason=reason,
+            sentence=reason_sentence(reason),
+            raises=reason.contribution > 0,
+            good=(reason.contribution > 0) == (wanted == "higher"),
+            size=max(1, round(100 * abs(reason.contribution) / largest)),
+        )
+        for reason in explained.reasons
+    ]
+
+
+def changes_tell(explained: Explained, scorer_class: type[BaseScorer]) -> list[ChangeTold]:
+    """What would change the score, the most first."""
+    return [
+        ChangeTold(
+            change=change,
+            sentence=_sentence(change.feature, change.then),
+            now=words_of(change.feature).written(change.now),
+            score=score_written(change.score, scorer_class),
+        )
+        for change in explained.changes
+    ]
+
+
+def reason_sentence(reason: Reason) -> str:
+    """What is so of the customer, beside what is usual for it, or typical of customers."""
+    words = words_of(reason.feature)
+    if reason.value is None:
+        return str(words.none) % {"days": days_of(reason.feature)}
+    sentence = _sentence(reason.feature, reason.value)
+    if reason.usual is not None:
+        usually = str(words.usually) or _("usually %(value)s")
+        beside = usually % {"value": words.written(reason.usual)}
+    elif reason.typical is not None:
+        beside = _("typical: %(value)s") % {"value": words.written(reason.typical)}
+    else:
+        return sentence
+    return _("%(sentence)s; %(beside)s") % {"sentence": sentence, "beside": beside}
+
+
+def score_written(value: float, scorer_class: type[BaseScorer]) -> str:
+    """A score as its kind is written."""
+    output = getattr(scorer_class, "output", None)
+    if isinstance(output, Probability):
+        return share(value)
+    return money(value) if isinstance(output, Amount) and output.unit == "money" else number(value)
+
+
+def _sentence(feature: str, value: float) -> str:
+    words = words_of(feature)
+    return str(words.sentence) % {"value": words.written(value), "days": days_of(feature)}
