@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.errors import LeakageError, ScorerOutputError
-from lifecycle_engine.sdk.scorers import Scorer
+from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse.features import features_frame, features_frames
 from lifecycle_engine.warehouse.session import warehouse_session
@@ -264,6 +264,15 @@ def stacked(parts: Sequence[LabelledFrame]) -> LabelledFrame:
     return LabelledFrame(
         pd.concat([part.frame for part in parts]), pd.concat([part.target for part in parts])
     )
+
+
+def population_size(scorer: BaseScorer, *, as_of: datetime) -> int:
+    """How many customers the scorer would look at, as of a moment."""
+    with history(as_of=as_of, excluded=()) as tables:
+        if isinstance(scorer, Scorer):
+            found = tables.execute(scorer.population(tables)).column("customer_id")
+            return len(np.unique(found.to_numpy()))
+        return len(buyers(tables))
 
 
 def first_event(*, as_of: datetime) -> datetime | None:

@@ -1,12 +1,65 @@
 """What can go wrong in training, storing and scoring."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
 
 class ScoringError(Exception):
     """The base of this app's errors."""
 
 
+@dataclass(frozen=True)
+class Need:
+    """One figure of the data that training needs.
+
+    Attributes:
+        what: ``customers``, ``positives``, ``negatives`` or ``days``.
+        wanted: how many it must be at least.
+        found: how many there are.
+    """
+
+    what: str
+    wanted: int
+    found: int
+
+
+#: Figures in the words of a developer; staff read them in theirs (``console.model_training``).
+_NEEDS = {
+    "customers": "customers",
+    "positives": "customers of whom it came true",
+    "negatives": "customers of whom it did not come true",
+    "days": "days of orders",
+}
+
+
 class TrainingDataError(ScoringError):
-    """There is too little history to learn from; the message has the numbers."""
+    """There is too little history to learn from; the message has the numbers.
+
+    Attributes:
+        needs: what there is too little of.
+    """
+
+    needs: tuple[Need, ...] = ()
+
+    @classmethod
+    def of_needs(cls, scorer_key: str, needs: Sequence[Need]) -> Self:
+        """With both numbers of each: wanted and found."""
+        wanted = _listed([f"{need.wanted:,} {_NEEDS[need.what]}" for need in needs])
+        found = _listed([f"{need.found:,}" for need in needs])
+        there = "is" if len(needs) == 1 and needs[0].found == 1 else "are"
+        error = cls(f"Scorer {scorer_key} needs {wanted}; there {there} {found}")
+        error.needs = tuple(needs)
+        return error
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """For the record of the run."""
+        return [asdict(need) for need in self.needs]
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 class LeakageError(ScoringError):

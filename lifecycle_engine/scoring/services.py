@@ -52,7 +52,11 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
         if existing is not None:
             return existing
         with job_run("scoring.train", subject=scorer_key) as job:
-            return _train(scorer, as_of, excluded, manifest, digest, job)
+            try:
+                return _train(scorer, as_of, excluded, manifest, digest, job)
+            except TrainingDataError as error:
+                job.result(needs=error.as_json())
+                raise
 
 
 def _manifest(scorer: BaseScorer, as_of: datetime, excluded: set[int]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Fitting scorers on the past and judging them on the newest complete window, beside a baseline."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,8 +11,9 @@ import pandas as pd
 
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.datasets import LabelledFrame
-from lifecycle_engine.scoring.errors import ScorerOutputError, TrainingDataError
+from lifecycle_engine.scoring.errors import Need, ScorerOutputError, TrainingDataError
 from lifecycle_engine.scoring.metrics import Comparison, comparisons, ranking_comparisons
+from lifecycle_engine.scoring.timelines import days_check, rows_check, timeline
 from lifecycle_engine.sdk.scorers import (
     RANKING_COLUMNS,
     BaseScorer,
@@ -57,8 +58,8 @@ def scorer_fit(
 ) -> Trained:
     """Fit a scorer on everything before ``as_of``.
 
-    It is first fitted without the last ``horizon_days`` and judged on them, then fitted again on
-    everything.
+    It makes its choices on an earlier window, is fitted without the last ``horizon_days`` and
+    judged on them, which nothing has seen before, then fitted again on everything.
 
     Raises:
         TrainingDataError: there is too little history.
@@ -80,85 +81,50 @@ class _TabularFit:
     progress: Progress
 
     def run(self) -> Trained:
-        past, validation = self._sets()
-        rng = np.random.default_rng(self.seed)
-        self.scorer.fit(
-            past.frame,
-            past.target,
-            validation=(validation.frame, validation.target),
-            rng=rng,
-            progress=self.progress,
-        )
-        found = self._judge(validation)
+        dates = timeline(self.scorer, as_of=self.as_of)
+        parts = datasets.labelled_frames(self.scorer, cutoffs=dates.cutoffs, excluded=self.excluded)
+        rows_check(self.scorer, dates, parts)
+        if dates.choice is not None:
+            self._fit(parts, dates.past, validation=parts[dates.choice])
+        self._fit(parts, dates.before)
+        judged = parts[dates.judged]
+        found = self._judge(judged)
         card = {
-            "validation": self._window(validation) | {"metrics": _as_json(found)},
-            "training": [self._window(self._parts[cutoff]) for cutoff in self._past_cutoffs],
+            "validation": self._window(judged) | {"metrics": _as_json(found)},
+            "choice": None if dates.choice is None else self._window(parts[dates.choice]),
+            "training": [self._window(parts[cutoff]) for cutoff in dates.before],
             "gap_days": self.scorer.horizon_days,
             "report": self.scorer.report(),
         }
-        everything = datasets.stacked(list(self._parts.values()))
+        self._fit(parts, dates.everything)
+        rows = sum(len(parts[cutoff].frame) for cutoff in dates.everything)
+        return Trained(rows=rows, comparisons=found, card=card)
+
+    @cached_property
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
+
+    def _fit(
+        self,
+        parts: Mapping[datetime, LabelledFrame],
+        cutoffs: Sequence[datetime],
+        *,
+        validation: LabelledFrame | None = None,
+    ) -> None:
+        rows = datasets.stacked([parts[cutoff] for cutoff in cutoffs])
         self.scorer.fit(
-            everything.frame, everything.target, validation=None, rng=rng, progress=self.progress
-        )
-        return Trained(rows=len(everything.frame), comparisons=found, card=card)
-
-    def _sets(self) -> tuple[LabelledFrame, LabelledFrame]:
-        needed = f"{3 * self.scorer.horizon_days} days of orders before {self.as_of:%Y-%m-%d}"
-        if not self._past_cutoffs:
-            raise TrainingDataError(
-                f"Scorer {self.scorer.key} needs {needed}; the first order is of {self._first}"
-            )
-        past = datasets.stacked([self._parts[cutoff] for cutoff in self._past_cutoffs])
-        validation = self._parts[self._validation_cutoff]
-        for name, part in (("training", past), ("validation", validation)):
-            self._check(name, part)
-        return past, validation
-
-    def _check(self, name: str, part: LabelledFrame) -> None:
-        rows, least = len(part.frame), self.scorer.rows_min
-        if rows < least:
-            raise TrainingDataError(
-                f"Scorer {self.scorer.key} needs {least} {name} rows, there are {rows}"
-            )
-        if part.target.nunique() < 2:
-            raise TrainingDataError(
-                f"Scorer {self.scorer.key}: all {rows} {name} rows have the same outcome, "
-                f"{part.target.iloc[0]:g}; there is nothing to learn"
-            )
-
-    @cached_property
-    def _first(self) -> datetime | None:
-        return datasets.first_event(as_of=self.as_of)
-
-    @property
-    def _validation_cutoff(self) -> datetime:
-        return self.as_of - timedelta(days=self.scorer.horizon_days)
-
-    @cached_property
-    def _past_cutoffs(self) -> list[datetime]:
-        # Their label windows end where the validation's features end: none overlaps its labels.
-        return self._cutoffs(self._validation_cutoff)
-
-    @cached_property
-    def _all_cutoffs(self) -> list[datetime]:
-        return sorted({*self._cutoffs(self.as_of), *self._past_cutoffs}, reverse=True)
-
-    def _cutoffs(self, until: datetime) -> list[datetime]:
-        if self._first is None:
-            return []
-        return datasets.cutoffs(scorer=self.scorer, until=until, first_event=self._first)
-
-    @cached_property
-    def _parts(self) -> dict[datetime, LabelledFrame]:
-        return datasets.labelled_frames(
-            self.scorer, cutoffs=self._all_cutoffs, excluded=self.excluded
+            rows.frame,
+            rows.target,
+            validation=None if validation is None else (validation.frame, validation.target),
+            rng=self._rng,
+            progress=self.progress,
         )
 
-    def _judge(self, validation: LabelledFrame) -> dict[str, Comparison]:
-        frame, output = validation.frame, self.scorer.output
+    def _judge(self, judged: LabelledFrame) -> dict[str, Comparison]:
+        frame, output = judged.frame, self.scorer.output
         return comparisons(
             output,
-            target=validation.target.to_numpy(),
+            target=judged.target.to_numpy(),
             model=outputs_checked(self.scorer, frame, self.scorer.predict).to_numpy(),
             baseline=outputs_checked(self.scorer, frame, self.scorer.baseline).to_numpy(),
             rng=np.random.default_rng(self.seed),
@@ -227,6 +193,7 @@ def _ranking_fit(
     seed: int,
     progress: Progress,
 ) -> Trained:
+    days_check(scorer, as_of=as_of)
     cutoff = as_of - timedelta(days=scorer.horizon_days)
     rng = np.random.default_rng(seed)
     bought = datasets.purchases(start=cutoff, end=as_of, excluded=excluded)
@@ -235,11 +202,9 @@ def _ranking_fit(
         judged = {
             customer_id: bought[customer_id] for customer_id in known if customer_id in bought
         }
-        if not judged:
-            raise TrainingDataError(
-                f"Scorer {scorer.key} needs customers who bought both before and after "
-                f"{cutoff:%Y-%m-%d}; there are none before {as_of:%Y-%m-%d}"
-            )
+        if len(judged) < max(scorer.minimum.customers, 1):
+            need = Need("customers", max(scorer.minimum.customers, 1), len(judged))
+            raise TrainingDataError.of_needs(scorer.key, [need])
         scorer.fit(past, as_of=cutoff, rng=rng, progress=progress)
         ids = np.fromiter(judged, dtype=np.int64)
         found = ranking_comparisons(

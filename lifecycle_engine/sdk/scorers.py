@@ -66,11 +66,31 @@ class ModelState:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class MinimumData:
+    """What a scorer needs before it can learn something; with less, training is refused.
+
+    Attributes:
+        customers: how many customers there must be in every window.
+        positives: how many outcomes above 0 there must be in what is learned from, in the window
+            for choices and in the one that judges.
+        negatives: how many outcomes of 0, where the output is a probability.
+        days: how many days of orders there must be; None for what the windows need.
+    """
+
+    customers: int = 100
+    positives: int = 10
+    negatives: int = 10
+    days: int | None = None
+
+
 class BaseScorer(Extension):
     """What tabular and ranking scorers have in common. Subclass one of those two."""
 
     #: Length in days of the future window that the model is about, and is judged on.
     horizon_days: ClassVar[int] = 30
+    #: With less than this, training is refused, and staff read what is wanted and what is there.
+    minimum: ClassVar[MinimumData] = MinimumData()
 
     def __init__(self, config: Any = None) -> None:
         self.config: Any = config if config is not None else self.Config()
@@ -113,8 +133,9 @@ class Scorer(BaseScorer):
     #: How many cut-off dates to learn from, as far as history reaches, and the days between them.
     cutoff_count: ClassVar[int] = 8
     cutoff_step_days: ClassVar[int] = 15
-    #: Fewer training rows than this teach nothing: training is refused.
-    rows_min: ClassVar[int] = 100
+    #: Whether ``fit`` makes choices on ``validation``. One that makes none is fitted once less,
+    #: and needs ``horizon_days`` less of history.
+    chooses: ClassVar[bool] = True
 
     @classmethod
     def feature_names(cls) -> tuple[str, ...]:
@@ -157,8 +178,13 @@ class Scorer(BaseScorer):
     ) -> None:
         """Learn.
 
-        It is called twice on the same scorer: with ``validation``, a later window, to make
-        choices (which algorithm, how long to train); then, keeping those, on all rows without it.
+        It is called three times on the same scorer. First with ``validation``, a later window, to
+        make choices (which algorithm, how long to train, whether to calibrate). Then, keeping
+        those, without it: on all rows before the window on which the model is judged, which no
+        call that comes before sees; and on everything, for use. Between the rows, ``validation``
+        and that window lie ``horizon_days``, so that no outcome reaches into the next part.
+
+        A scorer that does not ``choose`` is spared the first call.
         """
         raise NotImplementedError
 
@@ -187,6 +213,8 @@ class Scorer(BaseScorer):
 
 class RankingScorer(BaseScorer):
     """A model that ranks products for each customer."""
+
+    minimum: ClassVar[MinimumData] = MinimumData(customers=1, positives=0, negatives=0)
 
     def fit(
         self,

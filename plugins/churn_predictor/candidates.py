@@ -1,6 +1,5 @@
-"""The models that compete: gradient boosting and a network, each with an optional calibration."""
+"""The models that compete: gradient boosting and a network."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,8 +12,6 @@ from plugins.churn_predictor.network import Network
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
-
-_EPSILON = 1e-6
 
 
 class Candidate(Protocol):
@@ -35,7 +32,13 @@ class Boosting:
 
     @classmethod
     def fit(
-        cls, frame: pd.DataFrame, target: "pd.Series[float]", *, trees: int, seed: int
+        cls,
+        frame: pd.DataFrame,
+        target: "pd.Series[float]",
+        *,
+        trees: int,
+        seed: int,
+        weights: NDArray[np.float64] | None = None,
     ) -> "Boosting":
         """Train. Many shallow trees with few features each: customers repeat over cut-offs."""
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -50,7 +53,7 @@ class Boosting:
             early_stopping=False,
             random_state=seed,
         )
-        return cls(estimator.fit(frame.to_numpy(), target.to_numpy()))
+        return cls(estimator.fit(frame.to_numpy(), target.to_numpy(), sample_weight=weights))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """One probability per row."""
@@ -60,34 +63,6 @@ class Boosting:
     def explain(self, frame: pd.DataFrame) -> Contributions:
         """What each feature added to the log-odds, exactly."""
         return tree_contributions(self.estimator, frame)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Platt scaling: a logistic curve over the log-odds (Platt 1999)."""
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    @classmethod
-    def fit(cls, probability: NDArray[np.float64], target: NDArray[np.float64]) -> "Calibration":
-        """Fit on rows that the model has not learned from."""
-        from sklearn.linear_model import LogisticRegression
-
-        curve = LogisticRegression(C=1e6).fit(_log_odds(probability)[:, None], target)
-        return cls(slope=float(curve.coef_[0, 0]), intercept=float(curve.intercept_[0]))
-
-    def apply(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The calibrated probabilities."""
-        if self == Calibration():
-            return probability
-        odds = self.slope * _log_odds(probability) + self.intercept
-        found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
-        return found
-
-    def explain(self, contributions: Contributions) -> Contributions:
-        """Contributions to the calibrated log-odds."""
-        return contributions.scaled(self.slope, self.intercept)
 
 
 def candidate_state(candidate: Candidate) -> ModelState:
@@ -104,9 +79,3 @@ def candidate_restored(name: str, state: ModelState) -> Candidate:
         estimator: Any = state.estimators["boosting"]
         return Boosting(estimator)
     return Network(state.arrays)
-
-
-def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
-    found: NDArray[np.float64] = np.log(clipped / (1 - clipped))
-    return found

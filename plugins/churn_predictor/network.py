@@ -50,6 +50,7 @@ class Network:
         config: NetworkConfig,
         seed: int,
         progress: Progress,
+        weights: NDArray[np.float64] | None = None,
     ) -> Self:
         """Train on rows of features; missing ones count as average."""
         import keras
@@ -66,6 +67,7 @@ class Network:
         model.fit(
             _standardised(values, scale),
             target.to_numpy(np.float32),
+            sample_weight=weights,
             batch_size=config.batch_size,
             epochs=config.epochs,
             verbose=0,
@@ -75,11 +77,11 @@ class Network:
                 )
             ],
         )
-        weights = dict[str, NDArray[Any]]()
+        layers = dict[str, NDArray[Any]]()
         dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
         for number, layer in enumerate(dense):
-            weights[f"weights_{number}"], weights[f"bias_{number}"] = layer.get_weights()
-        return cls(scale | weights)
+            layers[f"weights_{number}"], layers[f"bias_{number}"] = layer.get_weights()
+        return cls(scale | layers)
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """One probability per row."""

@@ -12,6 +12,14 @@ from pydantic import Field
 
 from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.features import BUYING_HABITS
+from lifecycle_engine.sdk.fitting import (
+    Calibrated,
+    Calibration,
+    Method,
+    balanced_weights,
+    calibrated_fit,
+    calibration_choose,
+)
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
     Amount,
@@ -25,7 +33,6 @@ from lifecycle_engine.sdk.scorers import (
 from lifecycle_engine.sdk.tables import Tables
 from plugins.churn_predictor.candidates import (
     Boosting,
-    Calibration,
     Candidate,
     candidate_restored,
     candidate_state,
@@ -35,9 +42,6 @@ from plugins.churn_predictor.network import Network, NetworkConfig
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
-#: Calibration is kept where it lowers the Brier score by at least this share of it; less is noise.
-_CALIBRATION_GAIN = 0.01
-
 
 class ChurnConfig(Config):
     """Which models compete, and how they are trained."""
@@ -45,6 +49,8 @@ class ChurnConfig(Config):
     candidates: tuple[Literal["boosting", "network"], ...] = Field(
         default=("boosting", "network"), min_length=1
     )
+    calibrations: tuple[Method, ...] = ("platt", "isotonic")
+    balanced: bool = False
     trees: int = Field(default=120, ge=10, le=2000)
     network: NetworkConfig = NetworkConfig()
 
@@ -53,10 +59,11 @@ class ChurnConfig(Config):
 class ChurnRisk(Scorer):
     """Probability that a customer who has bought before places no order in the next 30 days.
 
-    Gradient boosting and a network compete on the validation window; the lower log-loss wins, since
-    it judges both the order of customers and how honest the probabilities are. Each is fitted on
-    the older cut-off dates and calibrated on the newest, which it has not learned from; the
-    calibration stays only where it helps on the validation window.
+    Gradient boosting and a network compete on the window for choices; the lower log-loss wins,
+    since it judges both the order of customers and how honest the probabilities are. While they
+    compete each is fitted on the older cut-off dates and calibrated on the newest; a calibration
+    stays only where it helps on the window for choices. The window on which the model is judged
+    sees none of this.
     """
 
     key: ClassVar[str] = "churn.risk"
@@ -70,7 +77,7 @@ class ChurnRisk(Scorer):
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
         self._chosen: str = ""
-        self._calibrated = False
+        self._method: Method | Literal[""] = ""
         self._model: Candidate | None = None
         self._calibration = Calibration()
         self._recency: LogisticRegression | None = None
@@ -80,13 +87,14 @@ class ChurnRisk(Scorer):
     def algorithm(self) -> str:
         """Which candidate won."""
         name = {"boosting": "Gradient boosting", "network": "Neural network"}[self._chosen]
-        return f"{name}, calibrated" if self._calibrated else name
+        return f"{name}, calibrated" if self._method else name
 
     def report(self) -> dict[str, Any]:
-        """All candidates with their quality on the validation window."""
+        """All candidates with their quality on the window for choices."""
         return {
             "chosen": self._chosen,
-            "calibrated": self._calibrated,
+            "calibration": self._method or "none",
+            "balanced": self.config.balanced,
             "chosen_by": "log_loss",
             "candidates": self._tried,
         }
@@ -109,17 +117,13 @@ class ChurnRisk(Scorer):
         from sklearn.linear_model import LogisticRegression
 
         self._recency = LogisticRegression().fit(_recency(frame), target.to_numpy())
-        names = self.config.candidates if validation else (self._chosen,)
-        fitted = {
-            name: self._fit_one(name, frame, target, int(rng.integers(2**31)), progress)
-            for name in names
-        }
         if validation:
-            self._tried = {name: _quality(*fitted[name], *validation) for name in names}
-            self._chosen = min(names, key=lambda name: float(self._tried[name]["log_loss"]))
-            self._calibrated = bool(self._tried[self._chosen]["calibrated"])
-        self._model, calibration = fitted[self._chosen]
-        self._calibration = calibration if self._calibrated else Calibration()
+            self._choose(frame, target, validation, rng, progress)
+            return
+        methods: tuple[Method, ...] = (self._method,) if self._method else ()
+        fitted = self._fit_one(self._chosen, frame, target, methods, rng, progress)
+        self._model = fitted.model
+        self._calibration = fitted.curves.get(self._method, Calibration())
 
     def predict(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """The risk of each customer."""
@@ -148,9 +152,7 @@ class ChurnRisk(Scorer):
             arrays=kept.arrays,
             params={
                 "chosen": self._chosen,
-                "calibrated": self._calibrated,
-                "slope": self._calibration.slope,
-                "intercept": self._calibration.intercept,
+                "calibration": self._calibration.as_params(),
             },
         )
 
@@ -159,56 +161,71 @@ class ChurnRisk(Scorer):
         recency: Any = state.estimators["recency"]
         self._recency = recency
         self._chosen = state.params["chosen"]
-        self._calibrated = state.params["calibrated"]
-        self._calibration = Calibration(state.params["slope"], state.params["intercept"])
+        self._calibration = Calibration.from_params(state.params["calibration"])
+        self._method = self._calibration.method
         self._model = candidate_restored(self._chosen, state)
+
+    def _choose(
+        self,
+        frame: pd.DataFrame,
+        target: "pd.Series[float]",
+        validation: "tuple[pd.DataFrame, pd.Series[float]]",
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> None:
+        self._tried, models = {}, {}
+        for name in self.config.candidates:
+            fitted = self._fit_one(name, frame, target, self.config.calibrations, rng, progress)
+            curve, self._tried[name] = _quality(fitted, *validation)
+            models[name] = fitted.model, curve
+        self._chosen = min(self._tried, key=lambda name: float(self._tried[name]["log_loss"]))
+        self._model, self._calibration = models[self._chosen]
+        self._method = self._calibration.method
 
     def _fit_one(
         self,
         name: str,
         frame: pd.DataFrame,
         target: "pd.Series[float]",
-        seed: int,
+        methods: tuple[Method, ...],
+        rng: np.random.Generator,
         progress: Progress,
-    ) -> tuple[Candidate, Calibration]:
-        cutoff = frame.index.get_level_values("cutoff")
-        newest = cutoff == cutoff.max()
-        # While choosing everybody is calibrated, to see whether it helps; with one cut-off date
-        # only there is no slice to calibrate on.
-        apart = not newest.all() and (self._calibrated or not self._chosen)
-        rows = ~newest if apart else np.ones(len(frame), dtype=bool)
-        model = self._candidate(name, frame[rows], target[rows], seed, progress)
-        if not apart or target[newest].nunique() < 2:
-            return model, Calibration()
-        return model, Calibration.fit(model.predict(frame[newest]), target[newest].to_numpy())
+    ) -> Calibrated[Candidate]:
+        seed = int(rng.integers(2**31))
 
-    def _candidate(
-        self,
-        name: str,
-        frame: pd.DataFrame,
-        target: "pd.Series[float]",
-        seed: int,
-        progress: Progress,
-    ) -> Candidate:
-        if name == "boosting":
-            return Boosting.fit(frame, target, trees=self.config.trees, seed=seed)
-        return Network.fit(frame, target, config=self.config.network, seed=seed, progress=progress)
+        def fit(rows: pd.DataFrame, truth: "pd.Series[float]") -> Candidate:
+            weights = balanced_weights(truth) if self.config.balanced else None
+            if name == "boosting":
+                return Boosting.fit(
+                    rows, truth, trees=self.config.trees, seed=seed, weights=weights
+                )
+            network = self.config.network
+            return Network.fit(
+                rows, truth, config=network, seed=seed, progress=progress, weights=weights
+            )
+
+        return calibrated_fit(
+            fit,
+            lambda model, rows: model.predict(rows),
+            frame=frame,
+            target=target,
+            horizon_days=self.horizon_days,
+            methods=methods,
+        )
 
 
 def _quality(
-    model: Candidate, calibration: Calibration, frame: pd.DataFrame, target: "pd.Series[float]"
-) -> dict[str, Any]:
-    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+    fitted: Calibrated[Candidate], frame: pd.DataFrame, target: "pd.Series[float]"
+) -> tuple[Calibration, dict[str, Any]]:
+    """The calibration that helps, and how good the candidate is with it."""
+    from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-    raw, truth = model.predict(frame), target.to_numpy()
-    calibrated = calibration.apply(raw)
-    brier, brier_calibrated = (brier_score_loss(truth, p) for p in (raw, calibrated))
-    helps = bool(brier_calibrated < brier * (1 - _CALIBRATION_GAIN))
-    chosen = calibrated if helps else raw
-    return {
-        "calibrated": helps,
-        "brier_raw": float(brier),
-        "brier_calibrated": float(brier_calibrated),
+    raw, truth = fitted.model.predict(frame), target.to_numpy()
+    curve, brier = calibration_choose(fitted.curves, probability=raw, target=truth)
+    chosen = curve.apply(raw)
+    return curve, {
+        "calibration": curve.method or "none",
+        "brier": brier,
         "log_loss": float(log_loss(truth, np.clip(chosen, 1e-6, 1 - 1e-6))),
         "auc": float(roc_auc_score(truth, chosen)),
         "average_precision": float(average_precision_score(truth, chosen)),

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
     Amount,
+    MinimumData,
     ModelState,
     Probability,
     RankingScorer,
@@ -33,7 +34,7 @@ class Lapse(Scorer):
     horizon_days = 20
     outcome_missing = 1.0
     cutoff_count = 3
-    rows_min = 20
+    minimum = MinimumData(customers=20, positives=2, negatives=2)
 
     def own_features(self, tables):
         return tables.orders.group_by("customer_id").aggregate(largest=tables.orders.value.max())
@@ -68,7 +69,7 @@ class Spend(Scorer):
     features = ("revenue_30d",)
     horizon_days = 20
     cutoff_count = 1
-    rows_min = 20
+    minimum = MinimumData(customers=20, positives=2, negatives=2)
 
     def outcome(self, tables):
         orders = tables.orders

@@ -15,6 +15,7 @@ class OrderSoon(Scorer):
     label = _("Orders within a week")
     output = Probability()
     horizon_days = 7
+    chooses = False
     features = ("recency_days", "orders_30d", "orders_90d", "gap_days_mean")
 
     def outcome(self, tables):
@@ -22,7 +23,7 @@ class OrderSoon(Scorer):
         return tables.orders.select("customer_id").distinct().mutate(target=ibis.literal(1.0))
 
     def fit(self, frame, target, *, validation, rng, progress=no_progress):
-        """Grow a few small trees; there is nothing to choose, so ``validation`` goes unused."""
+        """Grow a few small trees."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         self._trees = HistGradientBoostingClassifier(

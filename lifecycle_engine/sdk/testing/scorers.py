@@ -73,10 +73,11 @@ def _fitted(scorer_class: type[Scorer], config: Config | None, rows: int, seed: 
     frame, target = training_data(scorer_class, cutoffs=4, rows=rows, rng=rng)
     newest = frame.index.get_level_values("cutoff") == frame.index[-1][0]
     scorer = scorer_class(config)
-    for x, y, validation in (
-        (frame[~newest], target[~newest], (frame[newest], target[newest])),
-        (frame, target, None),
-    ):
+    older = frame[~newest], target[~newest]
+    calls: list[tuple[Any, Any, Any]] = [(*older, None), (frame, target, None)]
+    if scorer_class.chooses:
+        calls.insert(0, (*older, (frame[newest], target[newest])))
+    for x, y, validation in calls:
         before = x.copy(), y.copy()
         scorer.fit(x, y, validation=validation, rng=rng)
         assert x.equals(before[0]), f"{scorer.key}: fit changes its frame"

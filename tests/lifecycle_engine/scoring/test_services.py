@@ -17,6 +17,7 @@ from lifecycle_engine.scoring.errors import (
     ArtefactError,
     LeakageError,
     ModelMissingError,
+    Need,
     OutcomeWindowError,
     ScorerBusyError,
     ScorerConfigError,
@@ -35,6 +36,7 @@ from lifecycle_engine.scoring.models import (
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.services import model_train
+from lifecycle_engine.sdk.scorers import MinimumData
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
 
 LAPSE = "dummy.lapse"
@@ -57,11 +59,11 @@ def test_a_model_is_trained_scores_and_is_judged(shop, dummy):
     assert version.card["decided_by"] == "average_precision"
     assert version.card["validation"]["from"] == "2017-11-11T00:00:00+00:00"
     assert version.card["validation"]["until"] == "2017-12-01T00:00:00+00:00"
-    # Every training window ends where the validation window begins, or before.
+    # Every training window ends where the window that judges begins, or before; so do choices.
+    assert version.card["choice"]["until"] == version.card["validation"]["from"]
     assert [w["until"][:10] for w in version.card["training"]] == [
         "2017-11-11",
         "2017-10-27",
-        "2017-10-12",
     ]
     assert version.features == ["recency_days", "orders_30d", "largest"]
 
@@ -229,7 +231,7 @@ def test_a_scorer_can_not_see_what_it_is_to_predict(shop, dummy, monkeypatch):
 
     monkeypatch.setattr(dummy.Lapse, "own_features", look)
     train()
-    assert len(newest) == 6
+    assert len(newest) == 7
     assert all(last < as_of for as_of, last in newest.items())
 
 
@@ -247,8 +249,9 @@ def test_a_tampered_model_does_not_score(shop, dummy):
 def test_a_scorer_is_refused_with_the_reason(shop, dummy):
     with pytest.raises(ModelMissingError, match=r"dummy\.lapse has no trained model"):
         scorer_run(scorer_key=LAPSE, as_of=AS_OF)
-    with pytest.raises(TrainingDataError, match="needs 60 days of orders before 2017-09-01"):
+    with pytest.raises(TrainingDataError, match="needs 80 days of orders; there are 29") as short:
         train(as_of=AS_OF - timedelta(days=91))
+    assert JobRun.objects.latest("pk").result == {"needs": short.value.as_json()}
     with pytest.raises(TrainingDataError, match="can't learn from 2017-12-02"):
         train(as_of=AS_OF + timedelta(days=1))
     with pytest.raises(OutcomeWindowError, match="published nothing"):
@@ -261,6 +264,54 @@ def test_a_scorer_is_refused_with_the_reason(shop, dummy):
     with pytest.raises(ScorerOffError, match="switched off"):
         train()
     assert ModelVersion.objects.count() == 0
+
+
+def test_too_little_data_is_refused_with_what_is_wanted_and_what_is_there(shop, dummy, monkeypatch):
+    few = MinimumData(customers=500, positives=30, negatives=10, days=180)
+    monkeypatch.setattr(dummy.Lapse, "minimum", few)
+    with pytest.raises(TrainingDataError) as refused:
+        train()
+    assert str(refused.value) == (
+        "Scorer dummy.lapse needs 500 customers and 180 days of orders; there are 40 and 120"
+    )
+    assert refused.value.needs == (Need("customers", 500, 40), Need("days", 180, 120))
+
+    monkeypatch.setattr(dummy.Lapse, "minimum", MinimumData(customers=20, positives=30))
+    with pytest.raises(TrainingDataError, match="30 customers of whom it came true; there are"):
+        train()
+    assert ModelVersion.objects.count() == 0
+
+
+def test_what_is_chosen_on_and_what_is_learned_never_reach_into_what_judges(
+    shop, dummy, monkeypatch
+):
+    calls = []
+    whole = dummy.Lapse.fit
+
+    def fit(self, frame, target, *, validation, rng, progress=None):
+        calls.append((_cutoffs(frame), None if validation is None else _cutoffs(validation[0])))
+        whole(self, frame, target, validation=validation, rng=rng)
+
+    monkeypatch.setattr(dummy.Lapse, "fit", fit)
+    train()
+
+    horizon = timedelta(days=20)
+    judged = AS_OF - horizon
+    (choosing, choice), (before, nothing), (everything, nothing_either) = calls
+    assert choice == [judged - horizon]
+    assert max(choosing) + horizon == choice[0]
+    assert max(before) + horizon == judged
+    assert max(everything) == judged
+    assert nothing is nothing_either is None
+
+    calls.clear()
+    monkeypatch.setattr(dummy.Lapse, "chooses", False)
+    train(as_of=AS_OF - timedelta(days=1))
+    assert [choice for _, choice in calls] == [None, None]
+
+
+def _cutoffs(frame):
+    return sorted(frame.index.unique("cutoff"))
 
 
 def test_one_worker_at_a_time(shop, dummy):

@@ -1,0 +1,134 @@
+"""Which cut-off dates a training learns from, chooses on and is judged on, and if that is enough.
+
+::
+
+    … learns from …      | horizon | chooses on | judged on | as_of
+    … learns from, keeping the choices …        | judged on | as_of
+    … learns from everything, for use …                     | as_of
+
+A window is named by its cut-off date: features are from before it, outcomes from the
+``horizon_days`` after it. Each part's outcomes end where the next part's begin.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.datasets import LabelledFrame
+from lifecycle_engine.scoring.errors import Need, TrainingDataError
+from lifecycle_engine.sdk.scorers import BaseScorer, Probability, Scorer
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The cut-off dates of one training, each part newest first.
+
+    Attributes:
+        judged: of the window that nothing but the judgement sees.
+        choice: of the window on which choices are made; None for a scorer that makes none.
+        past: what is learned from while choosing.
+        before: what the model that is judged has learned from.
+        everything: what the model in use has learned from.
+    """
+
+    judged: datetime
+    choice: datetime | None
+    past: tuple[datetime, ...]
+    before: tuple[datetime, ...]
+    everything: tuple[datetime, ...]
+
+    @property
+    def cutoffs(self) -> list[datetime]:
+        """All of them, newest first, each once."""
+        choice = () if self.choice is None else (self.choice,)
+        return sorted(
+            {self.judged, *choice, *self.past, *self.before, *self.everything}, reverse=True
+        )
+
+
+def days_needed(scorer: BaseScorer) -> int:
+    """How many days of orders the windows take, or more where the scorer says so.
+
+    Every cut-off date has as much history before it as the outcome window is long.
+    """
+    windows = 2
+    if isinstance(scorer, Scorer):
+        windows = 4 if scorer.chooses else 3
+    return max(windows * scorer.horizon_days, scorer.minimum.days or 0)
+
+
+def timeline(scorer: Scorer, *, as_of: datetime) -> Timeline:
+    """The cut-off dates of a training on everything before ``as_of``.
+
+    Raises:
+        TrainingDataError: history does not reach back far enough.
+    """
+    first = days_check(scorer, as_of=as_of)
+
+    def before(until: datetime) -> list[datetime]:
+        return datasets.cutoffs(scorer=scorer, until=until, first_event=first)
+
+    everything = before(as_of)
+
+    def kept(until: datetime) -> tuple[datetime, ...]:
+        # Those of the model in use that are over by then, and not fewer than half as many: each
+        # further cut-off date costs another pass over the features.
+        wanted = before(until)
+        over = [cutoff for cutoff in wanted if cutoff >= everything[-1]]
+        return tuple(wanted[: max(len(over), -(-scorer.cutoff_count // 2))])
+
+    horizon = timedelta(days=scorer.horizon_days)
+    judged = as_of - horizon
+    choice = judged - horizon if scorer.chooses else None
+    return Timeline(
+        judged=judged,
+        choice=choice,
+        past=() if choice is None else kept(choice),
+        before=kept(judged),
+        everything=tuple(everything),
+    )
+
+
+def days_check(scorer: BaseScorer, *, as_of: datetime) -> datetime:
+    """The first order, if it is long enough ago.
+
+    Raises:
+        TrainingDataError: it is not, or there is none.
+    """
+    first = datasets.first_event(as_of=as_of)
+    found = 0 if first is None else (as_of - first).days
+    wanted = days_needed(scorer)
+    if first is None or found < wanted:
+        needs = [Need("days", wanted, found)]
+        customers = datasets.population_size(scorer, as_of=as_of) if first else 0
+        if customers < scorer.minimum.customers:
+            needs.insert(0, Need("customers", scorer.minimum.customers, customers))
+        raise TrainingDataError.of_needs(scorer.key, needs)
+    return first
+
+
+def rows_check(scorer: Scorer, dates: Timeline, parts: Mapping[datetime, LabelledFrame]) -> None:
+    """See that what is learned from, chosen on and judged on each have what the scorer wants.
+
+    Raises:
+        TrainingDataError: the smallest figures of the three are too small.
+    """
+    windows = [parts[date] for date in (dates.judged, dates.choice) if date is not None]
+    learned = [parts[cutoff].target for cutoff in dates.past or dates.before]
+    targets = [pd.concat(learned), *(window.target for window in windows)]
+    customers = [*(len(window.target) for window in windows), max(map(len, learned))]
+    positives = [int((target > 0).sum()) for target in targets]
+    negatives = [int((target <= 0).sum()) for target in targets]
+    least = scorer.minimum
+    needs = [
+        Need("customers", least.customers, min(customers)),
+        Need("positives", max(least.positives, 1), min(positives)),
+    ]
+    if isinstance(scorer.output, Probability):
+        needs.append(Need("negatives", max(least.negatives, 1), min(negatives)))
+    lacking = [need for need in needs if need.found < need.wanted]
+    if lacking:
+        raise TrainingDataError.of_needs(scorer.key, lacking)
