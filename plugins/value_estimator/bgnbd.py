@@ -18,9 +18,11 @@ Floats = NDArray[np.float64]
 
 #: The parameters' logarithms are searched between these. An end that is reached means that the
 #: data know no bound: nobody leaves (a at the low end), or all have the same rate (r at the high).
-_LOG_BOUNDS = (-9.0, 9.0)
+_LOG_BOUNDS = (-7.0, 7.0)
 #: So near to 1 (a) or 0 (a + b + x - 1) a formula divides nothing by nothing: it is moved off.
 _OFF = 1e-6
+#: Points of an integral, and rows that are integrated at a time: 40 MB.
+_POINTS, _BLOCK = 1200, 4096
 
 
 @dataclass(frozen=True)
@@ -97,19 +99,33 @@ class BgNbd:
     def orders(self, history: History, horizon: float) -> Floats:
         """Expected orders within ``horizon`` from now on.
 
-        Euler's transformation of the published 2F1 leaves only its third parameter to grow with the
-        number of orders, so nothing overflows for who has ordered thousands of times.
+        The published 2F1 overflows for who has ordered hundreds of times, and its form after
+        Euler's transformation where ``a`` is large. Each is taken where its series converges at 1;
+        where SciPy gives neither, the integral that they stand for is computed.
         """
         from scipy.special import hyp2f1
 
-        a = 1.0 + _apart(self.a - 1.0)
+        a, shape = 1.0 + _apart(self.a - 1.0), self.r + history.repeats
         third = _apart(a + self.b + history.repeats - 1.0)
-        staying = self.alpha + history.age
-        z = horizon / (staying + horizon)
-        left = np.exp((a - 1.0) * np.log1p(-z))
-        series = hyp2f1(a + self.b - 1.0 - self.r, a - 1.0, third, z)
-        while_alive = third / (a - 1.0) * (1.0 - left * series)
-        found: Floats = np.maximum(while_alive * self.alive(history), 0.0)
+        rate = 1.0 / (self.alpha + history.age)
+        z = horizon * rate / (1.0 + horizon * rate)
+        published = a - 1.0 > shape
+        series = hyp2f1(
+            np.where(published, shape, a + self.b - 1.0 - self.r),
+            np.where(published, self.b + history.repeats, a - 1.0),
+            third,
+            z,
+        )
+        left = np.exp(np.where(published, shape, a - 1.0) * np.log1p(-z))
+        with np.errstate(invalid="ignore"):  # Nothing times infinity, of those who come next.
+            while_there = third / (a - 1.0) * (1.0 - left * series)
+        failed = np.flatnonzero(~np.isfinite(while_there))
+        for rows in np.split(failed, range(_BLOCK, len(failed), _BLOCK)):
+            while_there[rows] = _orders_integrated(
+                self, History(history.repeats[rows], history.last[rows], history.age[rows]), horizon
+            )
+        # Never more than of who does not leave at all, whatever the rounding.
+        found: Floats = np.clip(while_there, 0.0, shape * rate * horizon) * self.alive(history)
         return found
 
     def active(self, history: History, horizon: float) -> Floats:
@@ -192,6 +208,28 @@ def _log_odds_left(model: BgNbd, history: History) -> Floats:
     leaving = np.log(model.a) - np.log(np.where(repeated, model.b + x - 1.0, 1.0))
     waiting = np.log(model.alpha + history.age) - np.log(model.alpha + history.last)
     return np.where(repeated, leaving + (model.r + x) * waiting, -np.inf)
+
+
+def _orders_integrated(model: BgNbd, history: History, horizon: float) -> Floats:
+    """Expected orders of who is still there, by the trapezoidal rule.
+
+    Given the probability p to leave they are (1 - (1 + p t / (alpha + T))^-(r + x)) / p. It is
+    integrated over the log-odds of p, on which p's density dies away smoothly at both ends.
+    """
+    from scipy.special import betaln, polygamma, psi
+
+    leaving, staying = model.a, (model.b + history.repeats)[:, None]
+    middle = psi(leaving) - psi(staying)
+    spread = np.sqrt(polygamma(1, leaving) + polygamma(1, staying))
+    log_odds = middle + spread * np.linspace(-30.0, 30.0, _POINTS)
+    log_p = -np.logaddexp(0.0, -log_odds)
+    log_density = leaving * log_p - staying * np.logaddexp(0.0, log_odds) - betaln(leaving, staying)
+    p = np.exp(np.maximum(log_p, -600.0))
+    rate = horizon / (model.alpha + history.age)[:, None]
+    orders = -np.expm1(-(model.r + history.repeats)[:, None] * np.log1p(p * rate)) / p
+    step = 60.0 * spread[:, 0] / (_POINTS - 1)
+    found: Floats = (np.exp(log_density) * orders).sum(axis=1) * step
+    return found
 
 
 def _apart(value: "float | Floats") -> "float | Floats":

@@ -1,13 +1,11 @@
 """The scorer ``value.spend_30d``."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from django.utils.translation import gettext_lazy as _
-from numpy.typing import NDArray
-from pydantic import Field
 
 from lifecycle_engine.sdk.features import BUYING_HABITS
 from lifecycle_engine.sdk.registry import Config
@@ -21,49 +19,47 @@ from lifecycle_engine.sdk.scorers import (
     scorers,
 )
 from lifecycle_engine.sdk.tables import Tables
+from plugins.value_estimator.candidates import Name, SpendConfig, SpendModels, best, quality
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-#: scikit-learn's names of the losses whose optimum is the mean and the median.
-_LOSSES = {"mean": "poisson", "median": "absolute_error"}
-
-
-class ValueConfig(Config):
-    """How the two models are trained and mixed."""
-
-    trees: int = Field(default=120, ge=10, le=2000)
-    mean_share: float = Field(default=0.5, ge=0, le=1)
+_ALGORITHMS: dict[Name, str] = {
+    "boosting": "Gradient boosting, mean and median",
+    "parametric": "BG/NBD with Gamma-Gamma",
+    "blend": "Gradient boosting and BG/NBD with Gamma-Gamma, half each",
+    "network": "Zero-inflated log-normal network",
+}
 
 
-@scorers.register
-class Spend30d(Scorer):
-    """What a customer who has bought before spends in the next 30 days.
+class Spend(Scorer):
+    """What a customer who has bought before spends within ``horizon_days``.
 
-    Two gradient boostings are mixed: one for the mean, whose total is right but which a few large
-    baskets pull up, and one for the median, which is closest for most customers but misses a tenth
-    of the total. The share of each is a matter of configuration and not fitted.
+    The candidates of the configuration compete on the validation window; the least absolute error
+    wins, among those whose total is about right. Without such a window the last one is taken.
     """
 
-    key: ClassVar[str] = "value.spend_30d"
-    label: ClassVar[Any] = _("Expected spend, 30 days")
-    Config: ClassVar[type[Config]] = ValueConfig
+    Config: ClassVar[type[Config]] = SpendConfig
     output: ClassVar[Probability | Amount] = Amount("money")
-    features: ClassVar[tuple[str, ...]] = BUYING_HABITS
+    features: ClassVar[tuple[str, ...]] = (*BUYING_HABITS, "revenue_total")
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
-        self._models: dict[str, HistGradientBoostingRegressor] = {}
-        self._tried: dict[str, dict[str, float]] = {}
+        self._chosen: Name = self.config.candidates[-1]
+        self._models = SpendModels(self.horizon_days)
+        self._tried: dict[Name, dict[str, float]] = {}
 
     @property
     def algorithm(self) -> str:
-        """The mixture."""
-        return "Gradient boosting, mean and median"
+        """Which candidate won."""
+        return _ALGORITHMS[self._chosen]
 
     def report(self) -> dict[str, Any]:
-        """Both models and their mixture on the validation window."""
-        return {"mean_share": self.config.mean_share, "candidates": self._tried}
+        """All candidates on the validation window, and the parameters of the parametric models."""
+        parametric = self._models.parametric
+        return {
+            "chosen": self._chosen,
+            "chosen_by": "mae" if self._tried else "configuration",
+            "total_tolerance": self.config.total_tolerance,
+            "candidates": self._tried,
+        } | ({"parameters": parametric.params()} if parametric else {})
 
     def outcome(self, tables: Tables) -> ir.Table:
         """What everybody spent; who is missing spent nothing."""
@@ -80,62 +76,53 @@ class Spend30d(Scorer):
         rng: np.random.Generator,
         progress: Progress = no_progress,
     ) -> None:
-        """Fit both models."""
-        from sklearn.ensemble import HistGradientBoostingRegressor
-
-        spent = np.maximum(target.to_numpy(np.float64), 0.0)  # Returns can outweigh purchases.
-        for done, (name, loss) in enumerate(_LOSSES.items()):
-            model = HistGradientBoostingRegressor(
-                loss=loss,
-                max_iter=self.config.trees,
-                learning_rate=0.05,
-                max_leaf_nodes=8,
-                min_samples_leaf=60,
-                l2_regularization=5.0,
-                max_features=0.4,
-                early_stopping=False,
-                random_state=int(rng.integers(2**31)),
-            )
-            self._models[name] = model.fit(frame.to_numpy(), spent)
-            progress(done + 1, len(_LOSSES))
-        if validation is not None:
-            self._tried = self._compare(*validation)
+        """Fit the candidates and choose; or, without ``validation``, the chosen one again."""
+        self._models = SpendModels.fit(
+            self.config.candidates if validation else (self._chosen,),
+            frame,
+            np.maximum(target.to_numpy(np.float64), 0.0),  # Returns can outweigh purchases.
+            days=self.horizon_days,
+            config=self.config,
+            rng=rng,
+            progress=progress,
+        )
+        if validation:
+            features, spent = validation
+            self._tried = {
+                name: quality(spent.to_numpy(np.float64), self._models.predict(name, features))
+                for name in self.config.candidates
+            }
+            self._chosen = best(self._tried, total_tolerance=self.config.total_tolerance)
 
     def predict(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """The expected spend of each customer."""
-        return pd.Series(self._mixed(frame), index=frame.index, name=self.key)
+        found = self._models.predict(self._chosen, frame)
+        return pd.Series(found, index=frame.index, name=self.key)
 
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
-        """What the customer spent in the last 30 days."""
-        return frame["revenue_30d"].fillna(0.0).clip(lower=0.0)
+        """What the customer spent in the last ``horizon_days``."""
+        return frame[f"revenue_{self.horizon_days}d"].fillna(0.0).clip(lower=0.0)
 
     def state(self) -> ModelState:
-        """Both models."""
-        return ModelState(estimators=self._models)
+        """The fitted models, and which candidate it is."""
+        stored = self._models.state()
+        return ModelState(
+            estimators=stored.estimators,
+            arrays=stored.arrays,
+            params={**stored.params, "chosen": self._chosen},
+        )
 
     def restore(self, state: ModelState) -> None:
         """Become the models that were stored."""
-        stored: Any = state.estimators
-        self._models = {name: stored[name] for name in _LOSSES}
+        self._chosen = state.params["chosen"]
+        self._models = SpendModels.restored(
+            state, days=self.horizon_days, mean_share=self.config.mean_share
+        )
 
-    def _mixed(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        share: float = self.config.mean_share
-        return share * self._one("mean", frame) + (1 - share) * self._one("median", frame)
 
-    def _one(self, name: str, frame: pd.DataFrame) -> NDArray[np.float64]:
-        if frame.empty:
-            return np.empty(0)
-        found: NDArray[np.float64] = self._models[name].predict(frame.to_numpy())
-        return np.maximum(found, 0.0)
+@scorers.register
+class Spend30d(Spend):
+    """What a customer who has bought before spends in the next 30 days."""
 
-    def _compare(
-        self, frame: pd.DataFrame, target: "pd.Series[float]"
-    ) -> dict[str, dict[str, float]]:
-        tried = {name: self._one(name, frame) for name in _LOSSES} | {"mixed": self._mixed(frame)}
-        return {
-            name: {
-                "mae": float(np.abs(found - target.to_numpy()).mean()),
-                "total_ratio": float(found.sum() / target.sum()),
-            }
-            for name, found in tried.items()
-        }
+    key: ClassVar[str] = "value.spend_30d"
+    label: ClassVar[Any] = _("Expected spend, 30 days")

@@ -15,8 +15,8 @@ MODELS = st.builds(
     BgNbd,
     r=st.floats(0.05, 20.0),
     alpha=st.floats(0.1, 200.0),
-    a=st.floats(0.01, 5.0),
-    b=st.floats(0.05, 20.0),
+    a=st.floats(0.01, 5.0) | st.floats(5.0, 1000.0),
+    b=st.floats(0.05, 20.0) | st.floats(20.0, 1000.0),
 )
 
 
@@ -186,6 +186,21 @@ def test_expected_orders_are_the_integral_that_they_stand_for(model, history, ho
 
     assert model.orders(history, horizon)[0] == pytest.approx(
         model.alive(history)[0] * while_there, rel=1e-5, abs=1e-9
+    )
+
+
+def test_where_no_series_gives_a_number_the_integral_is_computed():
+    """Thirty orders in one moment, of customers who all leave with the same probability."""
+    model = BgNbd(r=0.53, alpha=0.0079, a=42.75, b=1096.6)
+    history = History(np.array([31.0, 5.0]), np.zeros(2), np.array([0.0, 30.0]))
+
+    found = model.orders(history, 30.0)
+
+    # All of them leave in the end: 1 / p orders if the rate were endless.
+    mean_of_inverse = (42.75 + 1096.6 + 31.0 - 1.0) / (42.75 - 1.0)
+    assert found[0] == pytest.approx(mean_of_inverse * model.alive(history)[0], rel=1e-3)
+    assert found[1] == pytest.approx(
+        model.orders(History(*np.array([[5.0], [0.0], [30.0]])), 30.0)[0]
     )
 
 

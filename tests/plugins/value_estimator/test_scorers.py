@@ -1,8 +1,146 @@
-"""The value scorer keeps the promises of the plugin API."""
+"""The value scorers keep the promises of the plugin API, and choose by what comes true."""
 
+import numpy as np
+import pandas as pd
+import pytest
+
+from lifecycle_engine.sdk.scorers import ModelState
 from lifecycle_engine.sdk.testing.scorers import check_scorer
-from plugins.value_estimator.scorers import Spend30d, ValueConfig
+from plugins.value_estimator.candidates import SpendConfig, best, quality
+from plugins.value_estimator.scorers import Spend30d
+from plugins.value_estimator.zero_inflated import NetworkConfig
+
+CUTOFFS = pd.to_datetime(["2020-05-01", "2020-06-01"], utc=True)
+
+
+def shop(rng: np.random.Generator, rows: int = 400) -> tuple[pd.DataFrame, "pd.Series[float]"]:
+    """Customers who have bought at their own pace for years, at two dates, and go on so."""
+    parts, targets = {}, {}
+    for cutoff in CUTOFFS:
+        per_day, basket = rng.gamma(2.0, 0.05, rows), rng.lognormal(3.0, 0.4, rows)
+        age = rng.uniform(200.0, 700.0, rows)
+        orders = 1.0 + rng.poisson(per_day * age)
+        names = Spend30d.feature_names()
+        frame = pd.DataFrame(rng.random((rows, len(names))), columns=list(names))
+        frame["tenure_days"], frame["recency_days"] = age, np.minimum(age / orders, age)
+        frame["orders_total"], frame["revenue_total"] = orders, orders * basket
+        frame["revenue_30d"] = rng.poisson(per_day * 30.0) * basket
+        parts[cutoff] = frame
+        targets[cutoff] = pd.Series(rng.poisson(per_day * 30.0) * basket)
+    frame, target = pd.concat(parts), pd.concat(targets)
+    frame.index.names = target.index.names = ["cutoff", "customer_id"]
+    return frame, target
 
 
 def test_spend_conforms():
-    check_scorer(Spend30d, config=ValueConfig(trees=10), rows=80)
+    check_scorer(Spend30d, config=SpendConfig(trees=10), rows=80)
+
+
+@pytest.mark.parametrize("candidate", ["boosting", "parametric"])
+def test_one_candidate_alone_conforms(candidate):
+    check_scorer(Spend30d, config=SpendConfig(candidates=(candidate,), trees=10), rows=40)
+
+
+def test_a_network_survives_storage_and_judges_customers_one_by_one():
+    """Once, and not by the whole suite: each training of Keras takes seconds."""
+    rng = np.random.default_rng(1)
+    frame, target = shop(rng, rows=50)
+    config = SpendConfig(candidates=("network",), network=NetworkConfig(hidden=(4,), epochs=1))
+    scorer, restored = Spend30d(config), Spend30d(config)
+
+    scorer.fit(frame, target, validation=None, rng=rng)
+    restored.restore(scorer.state())
+
+    expected = scorer.predict(frame)
+    assert scorer.algorithm == "Zero-inflated log-normal network"
+    assert (expected >= 0).all()
+    assert np.array_equal(restored.predict(frame), expected)
+    assert restored.predict(frame[:1]).iloc[0] == pytest.approx(expected.iloc[0], rel=1e-4)
+
+
+def test_the_candidate_that_comes_nearest_is_chosen_and_kept():
+    """These customers do as the parametric models assume, and boosting has few rows to see it."""
+    rng = np.random.default_rng(5)
+    frame, target = shop(rng)
+    later, spent = shop(rng)
+    scorer = Spend30d(SpendConfig(trees=10))
+
+    scorer.fit(frame, target, validation=(later, spent), rng=rng)
+    report = scorer.report()
+    scorer.fit(later, spent, validation=None, rng=rng)
+
+    assert report["chosen"] == "parametric"
+    assert report["chosen_by"] == "mae"
+    assert set(report["candidates"]) == {"parametric", "boosting", "blend"}
+    errors = {name: figures["mae"] for name, figures in report["candidates"].items()}
+    assert min(errors, key=errors.get) == "parametric"
+    assert scorer.algorithm == "BG/NBD with Gamma-Gamma"
+    assert scorer.predict(later).sum() == pytest.approx(spent.sum(), rel=0.1)
+    stored = scorer.state()
+    assert (stored.params["chosen"], dict(stored.estimators)) == ("parametric", {})
+
+
+def test_without_a_window_to_choose_on_the_last_candidate_is_taken():
+    rng = np.random.default_rng(6)
+    frame, target = shop(rng, rows=100)
+    scorer = Spend30d(SpendConfig(trees=10))
+
+    scorer.fit(frame, target, validation=None, rng=rng)
+
+    assert scorer.report()["chosen"] == "blend"
+    assert scorer.report()["chosen_by"] == "configuration"
+    assert set(scorer.report()["parameters"]) == {"bgnbd", "gamma_gamma"}
+
+
+def test_customers_who_paid_nothing_are_expected_to_pay_nothing():
+    rng = np.random.default_rng(7)
+    frame, target = shop(rng, rows=100)
+    frame["revenue_total"] = 0.0
+    scorer = Spend30d(SpendConfig(candidates=("parametric",)))
+
+    scorer.fit(frame, target, validation=None, rng=rng)
+
+    assert scorer.predict(frame).sum() == 0.0
+
+
+def test_a_candidate_whose_total_is_a_fraction_of_the_truth_is_not_chosen():
+    """The mean of logarithms taken back without their spread is close, and promises too little."""
+    target = np.array([0.0, 0.0, 0.0, 10.0, 90.0])
+    tried = {
+        "boosting": quality(target, np.array([0.0, 0.0, 0.0, 10.0, 40.0])),
+        "parametric": quality(target, np.array([20.0, 20.0, 20.0, 20.0, 20.0])),
+    }
+
+    assert tried["boosting"]["mae"] < tried["parametric"]["mae"]
+    assert tried["boosting"]["total_ratio"] == pytest.approx(0.5)
+    assert best(tried, total_tolerance=0.2) == "parametric"
+    assert best(tried, total_tolerance=0.6) == "boosting"
+
+
+def test_quality_of_a_small_example():
+    target, expected = np.arange(10.0), np.arange(10.0)[::-1]
+
+    assert quality(target, expected) == pytest.approx(
+        {
+            "mae": 5.0,
+            "rmse": np.sqrt(33.0),
+            "total_ratio": 1.0,
+            "rank_correlation": -1.0,
+            "top_decile_share": 0.0,
+        }
+    )
+    assert quality(target, target)["top_decile_share"] == pytest.approx(9 / 45)
+    assert quality(np.zeros(3), np.ones(3))["total_ratio"] == 0.0
+
+
+def test_the_state_holds_no_model_that_is_not_chosen():
+    rng = np.random.default_rng(8)
+    frame, target = shop(rng, rows=100)
+    scorer = Spend30d(SpendConfig(candidates=("boosting",), trees=10))
+
+    scorer.fit(frame, target, validation=None, rng=rng)
+    stored = scorer.state()
+
+    assert isinstance(stored, ModelState)
+    assert stored.params == {"chosen": "boosting", "parametric": None}
+    assert set(stored.estimators) == {"mean", "median"}
