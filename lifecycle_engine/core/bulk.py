@@ -31,10 +31,7 @@ def copy_rows(
     Raises:
         django.db.DataError: the database does not take a value.
     """
-    binary = sql.SQL(" WITH (FORMAT BINARY)") if types else sql.SQL("")
-    statement = sql.SQL("COPY {} ({}) FROM STDIN{}").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)), binary
-    )
+    statement = _copy_statement(table, tuple(columns), "BINARY" if types else "TEXT")
     # Django hands COPY through as it is, so that without this psycopg's own errors would come out.
     with (
         connection.wrap_database_errors,
@@ -60,9 +57,7 @@ def copy_arrow(table: str, rows: pa.Table) -> None:
     Raises:
         django.db.DataError: the database does not take a value.
     """
-    statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT CSV)").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
-    )
+    statement = _copy_statement(table, tuple(rows.column_names), "CSV")
     text = pa.BufferOutputStream()
     pa_csv.write_csv(rows, text, pa_csv.WriteOptions(include_header=False))
     with (
@@ -71,6 +66,15 @@ def copy_arrow(table: str, rows: pa.Table) -> None:
         cursor.copy(statement) as copy,
     ):
         copy.write(memoryview(text.getvalue()))
+
+
+@lru_cache(maxsize=100)
+def _copy_statement(table: str, columns: tuple[str, ...], form: str) -> bytes:
+    """Kept, since every request that brings events needs the same one."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT {})").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(form)
+    )
+    return statement.as_bytes()
 
 
 def adbc_url() -> str:

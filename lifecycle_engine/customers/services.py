@@ -149,7 +149,8 @@ def _identifiers_known(kind: IdentifierKind, values: Iterable[str]) -> dict[str,
     wanted = list(values)
     if not wanted:
         return {}
-    return dict(sql_rows("customers", "identifiers_known", {"kind": kind.value, "values": wanted}))
+    params = {"kind": kind.value, "values": msgspec.json.encode(wanted).decode()}
+    return dict(sql_rows("customers", "identifiers_known", params))
 
 
 def _stage(rows: Iterable[tuple[int | None, str | None, Traits]]) -> None:

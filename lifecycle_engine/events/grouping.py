@@ -1,8 +1,9 @@
 """Group commit: what several threads want written at one time goes into one transaction.
 
 Whoever finds nobody writing writes, together with all that waits by then, and hands over to the
-first of those that came meanwhile. Nobody waits for company: a request that comes alone is written
-alone and at once. Groups form only while the database is at work, so they grow with the load.
+first of those that came meanwhile. Where there was company the last time one waits a moment for as
+much of it again, as PostgreSQL's ``commit_delay`` does where it sees siblings; who comes alone is
+written at once. So groups grow with the load.
 """
 
 import threading
@@ -37,6 +38,7 @@ class Group(Generic[Job, Result]):
         weight: how much of the limit a job takes.
         limit: how much is written at once; a job of more than that is written alone.
         writers: how many threads may write at a time.
+        patience: seconds to wait at the most for as many jobs as there were the last time.
     """
 
     def __init__(
@@ -46,12 +48,16 @@ class Group(Generic[Job, Result]):
         weight: Callable[[Job], int],
         limit: int,
         writers: int = 1,
+        patience: float = 0.0,
     ) -> None:
         self._write = write
         self._weight = weight
         self._limit = limit
         self._idle = writers
+        self._patience = patience
+        self._company_last = 1
         self._mutex = threading.Lock()
+        self._came = threading.Condition(self._mutex)
         self._waiting: deque[_Turn[Job, Result]] = deque()
 
     def submit(self, job: Job) -> Result:
@@ -67,6 +73,7 @@ class Group(Generic[Job, Result]):
                 turn.leads = True
             else:
                 self._waiting.append(turn)
+                self._came.notify()
         if not turn.leads:
             turn.woken.wait()
         if turn.leads:
@@ -85,7 +92,7 @@ class Group(Generic[Job, Result]):
             if len(turns) == 1:
                 raise
         finally:
-            self._hand_over()
+            self._hand_over(len(turns))
             for turn in turns[1:]:
                 turn.woken.set()
 
@@ -93,12 +100,14 @@ class Group(Generic[Job, Result]):
         """Those that wait, first come first, as far as there is room."""
         found = []
         with self._mutex:
+            self._came.wait_for(lambda: self._company_last <= 1 + len(self._waiting), self._patience)
             while self._waiting and (room := room - self._weight(self._waiting[0].job)) >= 0:
                 found.append(self._waiting.popleft())
         return found
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, written: int) -> None:
         with self._mutex:
+            self._company_last = written + len(self._waiting)
             if not self._waiting:
                 self._idle += 1
                 return

@@ -37,8 +37,14 @@ __all__ = [
 #: So many events are written by one transaction: small enough that readers, who wait for it, and
 #: the requests behind it don't notice.
 _GROUP_EVENTS = 2_500
+#: About as long as a client takes to send its next request, and as it takes to read that.
+_GROUP_PATIENCE_SECONDS = 0.005
 _GROUP = Group(
-    brought_write, weight=lambda brought: len(brought.items), limit=_GROUP_EVENTS, writers=1
+    brought_write,
+    weight=lambda brought: len(brought.items),
+    limit=_GROUP_EVENTS,
+    writers=1,
+    patience=_GROUP_PATIENCE_SECONDS,
 )
 
 

@@ -79,6 +79,37 @@ def test_no_more_than_the_limit_is_written_at_once():
     assert writer.written == [[1], [3, 4], [9], [2]]
 
 
+def test_where_there_was_company_one_waits_for_as_much_of_it_again():
+    writer = Writer()
+    group = Group(writer, weight=lambda _job: 1, limit=10, patience=PATIENCE)
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(group.submit, 1)
+        until(lambda: not group._idle)
+        second = pool.submit(group.submit, 2)
+        until(lambda: len(group._waiting) == 1)
+        writer.let.set()
+        # By now the second one could write, and waits for whoever comes where the first one was.
+        assert first.result(PATIENCE) == 10
+        third = pool.submit(group.submit, 3)
+
+        assert (second.result(PATIENCE), third.result(PATIENCE)) == (20, 30)
+    assert writer.written == [[1], [2, 3]]
+
+
+def test_who_stays_alone_waits_once_and_not_for_long():
+    writer = Writer()
+    group = Group(writer, weight=lambda _job: 1, limit=10, patience=0.001)
+
+    assert submitted(group, writer, [1, 2, 3]) == [10, 20, 30]
+    waited = []
+    wait_for = group._came.wait_for
+    group._came.wait_for = lambda enough, patience: waited.append(wait_for(enough, patience))
+
+    assert [group.submit(job) for job in (4, 5, 6)] == [40, 50, 60]
+    assert waited == [False, True, True]
+
+
 def test_poison_fails_alone():
     writer = Writer(poison={3})
     group = Group(writer, weight=lambda _job: 1, limit=10)
