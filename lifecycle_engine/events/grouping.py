@@ -100,7 +100,9 @@ class Group(Generic[Job, Result]):
         """Those that wait, first come first, as far as there is room."""
         found = []
         with self._mutex:
-            self._came.wait_for(lambda: self._company_last <= 1 + len(self._waiting), self._patience)
+            self._came.wait_for(
+                lambda: 1 + len(self._waiting) >= self._company_last, self._patience
+            )
             while self._waiting and (room := room - self._weight(self._waiting[0].job)) >= 0:
                 found.append(self._waiting.popleft())
         return found

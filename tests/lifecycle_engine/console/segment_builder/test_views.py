@@ -8,11 +8,13 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
+from lifecycle_engine.console.segment_builder import preview_views
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.privacy_models import Access, AccessAction
 from lifecycle_engine.segments.draft_models import SegmentDraft
 from lifecycle_engine.segments.drafts import draft_load
 from lifecycle_engine.segments.models import Segment
+from lifecycle_engine.segments.preview import Preview
 from lifecycle_engine.segments.preview_sessions import preview_sessions
 from lifecycle_engine.segments.services import segment_save
 from tests.factories.campaigns import NOW, campaign_make
@@ -356,6 +358,19 @@ def test_why_somebody_is_in_or_not(builder, audience):
     assert "no customer with the number “gone”" in nobody
     seen = Access.objects.filter(action=AccessAction.VIEWED).values_list("customer_id", flat=True)
     assert sorted(seen) == sorted([audience[0].pk, austrian.pk]), "who looks is written down"
+
+
+def test_large_audiences_are_readable(builder, monkeypatch):
+    def preview(**_asked):
+        return Preview(NOW, 1_234_567, 2_000_000, (), "Everybody.", finished=True, seconds=0.1)
+
+    monkeypatch.setattr(preview_views, "rule_preview", preview)
+    builder.edit("add", condition="attribute")
+    builder.edit("leaf", "0", **COUNTRY)
+
+    shown = builder.client.get(builder.url("preview")).text
+
+    assert '<span class="lb-size">1,234,567</span> of 2,000,000 customers (61.7 %)' in shown
 
 
 def test_an_unfinished_rule_says_so_and_asks_nothing(builder):
