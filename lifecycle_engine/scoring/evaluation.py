@@ -98,6 +98,7 @@ def _judge_scores(
         raise OutcomeWindowError(
             f"Scorer {scorer.key}: all outcomes from {as_of} to {end} are {target.iloc[0]:g}"
         )
+    said = outputs_checked(scorer, frame, scorer.judged) if scorer.is_judged_apart() else published
     return Evaluation(
         scorer_key=scorer.key,
         model_version_id=version.pk,
@@ -107,11 +108,11 @@ def _judge_scores(
         metrics=comparisons(
             scorer.output,
             target=target.to_numpy(),
-            model=published.to_numpy(),
+            model=said.to_numpy(),
             baseline=outputs_checked(scorer, frame, scorer.baseline).to_numpy(),
             rng=np.random.default_rng(version.pk),
         ),
-        total_ratio=float(published.sum() / target.sum()),
+        total_ratio=float(said.sum() / target.sum()),
     )
 
 

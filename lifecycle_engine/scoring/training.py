@@ -125,7 +125,7 @@ class _TabularFit:
         return comparisons(
             output,
             target=judged.target.to_numpy(),
-            model=outputs_checked(self.scorer, frame, self.scorer.predict).to_numpy(),
+            model=outputs_checked(self.scorer, frame, self.scorer.judged).to_numpy(),
             baseline=outputs_checked(self.scorer, frame, self.scorer.baseline).to_numpy(),
             rng=np.random.default_rng(self.seed),
         )

@@ -196,6 +196,19 @@ class Scorer(BaseScorer):
         """What one would do without a model, from the same frame: the model has to beat it."""
         raise NotImplementedError
 
+    def judged(self, frame: pd.DataFrame) -> pd.Series[float]:
+        """What the outcome is compared with, where that is not what ``predict`` gives.
+
+        For what can't be seen within ``horizon_days``: spend further ahead, or that a customer has
+        left. It says what of that can be seen.
+        """
+        return self.predict(frame)
+
+    @classmethod
+    def is_judged_apart(cls) -> bool:
+        """Whether what is published is not what is judged."""
+        return cls.judged is not Scorer.judged
+
     def explain(self, frame: pd.DataFrame) -> Contributions | None:
         """What each feature added to what ``predict`` gives; None where that is not known.
 

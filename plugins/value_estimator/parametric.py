@@ -29,12 +29,11 @@ class Parametric:
 
         They learn from what customers have done so far, so no outcome is wanted.
         """
-        cutoffs = frame.index.get_level_values("cutoff")
-        newest = frame[cutoffs == cutoffs.max()]
-        orders, mean = _orders(newest)
+        rows = frame[newest(frame)]
+        orders, mean = _orders(rows)
         paying = mean > 0
         return cls(
-            BgNbd.fit(_history(newest)),
+            BgNbd.fit(_history(rows)),
             # Who paid nothing says nothing about prices; without anybody nothing is expected.
             GammaGamma.fit(orders[paying], mean[paying]) if paying.any() else _NO_MONEY,
         )
@@ -70,6 +69,12 @@ class Parametric:
 
 
 _NO_MONEY = GammaGamma(p=1.0, q=2.0, gamma=0.0)
+
+
+def newest(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows of a training frame are of the newest cut-off date."""
+    cutoffs = frame.index.get_level_values("cutoff")
+    return np.asarray(cutoffs == cutoffs.max())
 
 
 def _history(frame: pd.DataFrame) -> History:

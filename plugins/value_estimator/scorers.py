@@ -1,123 +1,27 @@
-"""The scorer ``value.spend_30d``."""
+"""The scorers: one for each question about a customer's value.
 
-from typing import Any, ClassVar
+They share models and not a training: BG/NBD is fitted in less time than it would take to store it
+for others, and what takes long, boosting, learns something else for each horizon. So each has
+versions, a card and a champion of its own, and each can be switched off alone.
+"""
 
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from django.utils.translation import gettext_lazy as _
+from numpy.typing import NDArray
 
-from lifecycle_engine.sdk.features import BUYING_HABITS
-from lifecycle_engine.sdk.registry import Config
-from lifecycle_engine.sdk.scorers import (
-    Amount,
-    ModelState,
-    Probability,
-    Progress,
-    Scorer,
-    no_progress,
-    scorers,
-)
+from lifecycle_engine.sdk.scorers import Amount, Probability, scorers
 from lifecycle_engine.sdk.tables import Tables
-from plugins.value_estimator.candidates import Name, SpendConfig, SpendModels, best, quality
+from plugins.value_estimator.outlook import Floats, Outlook
+from plugins.value_estimator.parametric import FEATURES
+from plugins.value_estimator.spend import Spend, spent
 
-_ALGORITHMS: dict[Name, str] = {
-    "boosting": "Gradient boosting, mean and median",
-    "parametric": "BG/NBD with Gamma-Gamma",
-    "blend": "Gradient boosting and BG/NBD with Gamma-Gamma, half each",
-    "network": "Zero-inflated log-normal network",
-}
-
-
-class Spend(Scorer):
-    """What a customer who has bought before spends within ``horizon_days``.
-
-    The candidates of the configuration compete on the validation window; the least absolute error
-    wins, among those whose total is about right. Without such a window the last one is taken.
-    """
-
-    Config: ClassVar[type[Config]] = SpendConfig
-    output: ClassVar[Probability | Amount] = Amount("money")
-    features: ClassVar[tuple[str, ...]] = (*BUYING_HABITS, "revenue_total")
-
-    def __init__(self, config: Any = None) -> None:
-        super().__init__(config)
-        self._chosen: Name = self.config.candidates[-1]
-        self._models = SpendModels(self.horizon_days)
-        self._tried: dict[Name, dict[str, float]] = {}
-
-    @property
-    def algorithm(self) -> str:
-        """Which candidate won."""
-        return _ALGORITHMS[self._chosen]
-
-    def report(self) -> dict[str, Any]:
-        """All candidates on the validation window, and the parameters of the parametric models."""
-        parametric = self._models.parametric
-        return {
-            "chosen": self._chosen,
-            "chosen_by": "mae" if self._tried else "configuration",
-            "total_tolerance": self.config.total_tolerance,
-            "candidates": self._tried,
-        } | ({"parameters": parametric.params()} if parametric else {})
-
-    def outcome(self, tables: Tables) -> ir.Table:
-        """What everybody spent; who is missing spent nothing."""
-        return tables.orders.group_by("customer_id").aggregate(
-            target=tables.orders.value.sum().fill_null(0.0)
-        )
-
-    def fit(
-        self,
-        frame: pd.DataFrame,
-        target: "pd.Series[float]",
-        *,
-        validation: "tuple[pd.DataFrame, pd.Series[float]] | None",
-        rng: np.random.Generator,
-        progress: Progress = no_progress,
-    ) -> None:
-        """Fit the candidates and choose; or, without ``validation``, the chosen one again."""
-        self._models = SpendModels.fit(
-            self.config.candidates if validation else (self._chosen,),
-            frame,
-            np.maximum(target.to_numpy(np.float64), 0.0),  # Returns can outweigh purchases.
-            days=self.horizon_days,
-            config=self.config,
-            rng=rng,
-            progress=progress,
-        )
-        if validation:
-            features, spent = validation
-            self._tried = {
-                name: quality(spent.to_numpy(np.float64), self._models.predict(name, features))
-                for name in self.config.candidates
-            }
-            self._chosen = best(self._tried, total_tolerance=self.config.total_tolerance)
-
-    def predict(self, frame: pd.DataFrame) -> "pd.Series[float]":
-        """The expected spend of each customer."""
-        found = self._models.predict(self._chosen, frame)
-        return pd.Series(found, index=frame.index, name=self.key)
-
-    def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
-        """What the customer spent in the last ``horizon_days``."""
-        return frame[f"revenue_{self.horizon_days}d"].fillna(0.0).clip(lower=0.0)
-
-    def state(self) -> ModelState:
-        """The fitted models, and which candidate it is."""
-        stored = self._models.state()
-        return ModelState(
-            estimators=stored.estimators,
-            arrays=stored.arrays,
-            params={**stored.params, "chosen": self._chosen},
-        )
-
-    def restore(self, state: ModelState) -> None:
-        """Become the models that were stored."""
-        self._chosen = state.params["chosen"]
-        self._models = SpendModels.restored(
-            state, days=self.horizon_days, mean_share=self.config.mean_share
-        )
+_SECONDS_PER_DAY = 86_400.0
 
 
 @scorers.register
@@ -126,3 +30,165 @@ class Spend30d(Spend):
 
     key: ClassVar[str] = "value.spend_30d"
     label: ClassVar[Any] = _("Expected spend, 30 days")
+
+
+@scorers.register
+class Spend90d(Spend):
+    """What a customer who has bought before spends in the next 90 days.
+
+    No choice is made, since that would take a window of another 90 days: of a year of history not
+    enough would be left to learn from.
+    """
+
+    key: ClassVar[str] = "value.spend_90d"
+    label: ClassVar[Any] = _("Expected spend, 90 days")
+    horizon_days: ClassVar[int] = 90
+    chooses: ClassVar[bool] = False
+
+
+@scorers.register
+class Spend365d(Outlook):
+    """What a customer who has bought before spends in the next 365 days.
+
+    Few shops have the three years of history that it would take to learn that and to judge it, so
+    it is what BG/NBD with Gamma-Gamma say, judged by what they say of the next 90 days.
+    """
+
+    key: ClassVar[str] = "value.spend_365d"
+    label: ClassVar[Any] = _("Expected spend, 365 days")
+    output: ClassVar[Probability | Amount] = Amount("money")
+    features: ClassVar[tuple[str, ...]] = (*FEATURES, "revenue_90d")
+    judged_by: ClassVar[str] = "spend within 90 days; that of 365 days is not judged"
+
+    def outcome(self, tables: Tables) -> ir.Table:
+        """What everybody spent; who is missing spent nothing."""
+        return spent(tables)
+
+    def expected(self, frame: pd.DataFrame) -> Floats:
+        """Expected spend of a year."""
+        return self.models.spend(frame, 365.0)
+
+    def observable(self, frame: pd.DataFrame) -> Floats:
+        """Expected spend of the window that is judged."""
+        return self.models.spend(frame, self.horizon_days)
+
+    def naive(self, frame: pd.DataFrame) -> Floats:
+        """What the customer spent in the last 90 days."""
+        found: Floats = np.maximum(frame["revenue_90d"].fillna(0.0).to_numpy(np.float64), 0.0)
+        return found
+
+
+@scorers.register
+class Alive(Outlook):
+    """Probability that a customer who has bought before has not left for good.
+
+    Nobody sees a customer leave. What can be seen, and is judged, is what follows from it: the
+    probability of an order within 90 days.
+    """
+
+    key: ClassVar[str] = "value.alive"
+    label: ClassVar[Any] = _("Still a customer")
+    output: ClassVar[Probability | Amount] = Probability()
+    judged_by: ClassVar[str] = "probability of an order within 90 days, which follows from it"
+
+    def outcome(self, tables: Tables) -> ir.Table:
+        """1 for everybody who places an order."""
+        buyers = tables.orders.select("customer_id").distinct()
+        return buyers.mutate(target=ibis.literal(1.0))
+
+    def expected(self, frame: pd.DataFrame) -> Floats:
+        """The probability to be there."""
+        return self.models.alive(frame)
+
+    def observable(self, frame: pd.DataFrame) -> Floats:
+        """The probability of an order in the window that is judged."""
+        return self.models.active(frame, self.horizon_days)
+
+    def naive(self, frame: pd.DataFrame) -> Floats:
+        """Recency alone: how often customers ordered again after a silence of that length."""
+        return self.recency.probability(frame)
+
+
+class NextOrder(Outlook):
+    """Days until a share of such customers have placed their next order.
+
+    Who is not expected to order within 90 days has 90, which stands for "later or never".
+    """
+
+    output: ClassVar[Probability | Amount] = Amount("days")
+    features: ClassVar[tuple[str, ...]] = (*FEATURES, "gap_days_mean")
+    wanted: ClassVar[Literal["higher", "lower"]] = "lower"
+    outcome_missing: ClassVar[float] = 90.0
+    #: By when so many of such customers have ordered.
+    share: ClassVar[float]
+    judged_by: ClassVar[str] = "days until half of such customers have ordered, at most 90"
+
+    def outcome(self, tables: Tables) -> ir.Table:
+        """The days until the first order; who places none has as many as the window."""
+        start = tables.moment(timedelta(days=self.horizon_days)).epoch_seconds()
+        first = tables.orders.occurred_at.min().epoch_seconds()
+        return tables.orders.group_by("customer_id").aggregate(
+            target=(first - start).cast("float64") / _SECONDS_PER_DAY
+        )
+
+    def expected(self, frame: pd.DataFrame) -> Floats:
+        """The days until that share have ordered."""
+        return self._wait(frame, self.share)
+
+    def observable(self, frame: pd.DataFrame) -> Floats:
+        """The days until half have ordered: the median is what absolute errors are least for."""
+        return self._wait(frame, 0.5)
+
+    def naive(self, frame: pd.DataFrame) -> Floats:
+        """The customer's own mean gap from the newest order on; now, if that is over."""
+        gap = frame["gap_days_mean"].fillna(self.horizon_days).to_numpy(np.float64)
+        recency = frame["recency_days"].fillna(0.0).to_numpy(np.float64)
+        found: Floats = np.clip(gap - recency, 0.0, self.horizon_days)
+        return found
+
+    def figures(self, frame: pd.DataFrame, target: Floats) -> dict[str, float]:
+        """How often the next order came by the expected day, and between the ends."""
+        low, middle, high = (self._wait(frame, end.share) for end in (Earliest, Expected, Latest))
+        # Where the window ends "later or never" begins, which no outcome within it can gainsay.
+        known, closed = middle < self.horizon_days, high < self.horizon_days
+        return {
+            "ordered_by_expected_day": _share((target <= middle)[known]),
+            "interval_promised": Latest.share - Earliest.share,
+            "interval_covered": _share(((target >= low) & (target <= high))[closed]),
+            "interval_open": _share(~closed),
+        }
+
+    def _wait(self, frame: pd.DataFrame, share: float) -> Floats:
+        found: Floats = np.minimum(self.models.next_order(frame, share), self.horizon_days)
+        return found
+
+
+@scorers.register
+class Expected(NextOrder):
+    """Days until half of such customers have placed their next order."""
+
+    key: ClassVar[str] = "value.next_order_days"
+    label: ClassVar[Any] = _("Next order, in days")
+    share: ClassVar[float] = 0.5
+
+
+@scorers.register
+class Earliest(NextOrder):
+    """Days until a tenth of such customers have ordered: the interval's lower end."""
+
+    key: ClassVar[str] = "value.next_order_earliest"
+    label: ClassVar[Any] = _("Next order at the earliest, in days")
+    share: ClassVar[float] = 0.1
+
+
+@scorers.register
+class Latest(NextOrder):
+    """Days until nine tenths of such customers have ordered: the interval's upper end."""
+
+    key: ClassVar[str] = "value.next_order_latest"
+    label: ClassVar[Any] = _("Next order at the latest, in days")
+    share: ClassVar[float] = 0.9
+
+
+def _share(held: NDArray[np.bool_]) -> float:
+    return float(held.mean()) if len(held) else 0.0

@@ -34,7 +34,7 @@ def check_scorer(
     """
     scorer = _fitted(scorer_class, config, rows, seed)
     frame = _features(scorer_class, rows, np.random.default_rng(seed + 1))
-    for method in ("predict", "baseline"):
+    for method in ("predict", "judged", "baseline"):
         _check_output(scorer, frame, method)
         _check_batches(scorer, frame, method)
     predicted = scorer.predict(frame)
@@ -119,7 +119,7 @@ def _check_state(scorer: Scorer, frame: pd.DataFrame, config: Config | None) -> 
     assert not objects, f"{scorer.key}: arrays {objects} hold Python objects"
     restored = type(scorer)(config)
     restored.restore(ModelState(state.estimators, state.arrays, params))
-    for method in ("predict", "baseline"):
+    for method in ("predict", "judged", "baseline"):
         same = np.array_equal(getattr(scorer, method)(frame), getattr(restored, method)(frame))
         assert same, f"{scorer.key}: {method} differs after state() and restore()"
 

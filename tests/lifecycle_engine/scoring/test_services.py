@@ -36,7 +36,7 @@ from lifecycle_engine.scoring.models import (
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.services import model_train
-from lifecycle_engine.sdk.scorers import MinimumData
+from lifecycle_engine.sdk.scorers import MinimumData, scorers
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
 
 LAPSE = "dummy.lapse"
@@ -86,6 +86,30 @@ def test_a_model_is_trained_scores_and_is_judged(shop, dummy):
         ("scoring.train", LAPSE, JobState.SUCCEEDED),
         ("scoring.run", LAPSE, JobState.SUCCEEDED),
     ]
+
+
+def test_what_can_not_be_seen_is_published_and_what_can_is_judged(shop, dummy):
+    class Yearly(dummy.Spend):
+        key = "dummy.yearly"
+
+        def predict(self, frame):
+            return super().predict(frame) * 18
+
+        def judged(self, frame):
+            return dummy.Spend.predict(self, frame)
+
+    with scorers.temporarily(Yearly):
+        version, short = train("dummy.yearly"), train("dummy.spend")
+        for key in ("dummy.yearly", "dummy.spend"):
+            scorer_run(scorer_key=key, as_of=AS_OF)
+        outcomes = [model_evaluate(scorer_key=k, as_of=AS_OF) for k in (Yearly.key, "dummy.spend")]
+
+    judged = [v.card["validation"]["metrics"]["mae"]["model"] for v in (version, short)]
+    assert judged[0] == pytest.approx(judged[1])
+    assert outcomes[0].total_ratio == pytest.approx(outcomes[1].total_ratio)
+    assert outcomes[0].metrics["mae"].model == pytest.approx(outcomes[1].metrics["mae"].model)
+    values = {row.scorer_key: row.value for row in Score.objects.all()}
+    assert values["dummy.yearly"] == pytest.approx(values["dummy.spend"] * 18)
 
 
 def test_doing_it_again_changes_nothing(shop, dummy):
