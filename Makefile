@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-mutations test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments clean
+.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-mutations test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments bench-scoring clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,11 @@ bench-segments: export BENCH_CUSTOMERS ?= 1000000
 bench-segments: export BENCH_FOLDER ?= $(abspath $(VAR))/bench
 bench-segments: $(VENV)/dev.stamp ## Measure features and segments over a history that is made once and kept (BENCH_CUSTOMERS=1000000)
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_features.py tests/benchmarks/bench_segments.py
+
+bench-scoring: export BENCH_CUSTOMERS ?= 1000000
+bench-scoring: export BENCH_FOLDER ?= $(abspath $(VAR))/bench
+bench-scoring: $(VENV)/dev.stamp ## Measure runs of scorers beside their bare steps, over the history of bench-segments (BENCH_CUSTOMERS=1000000)
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_scoring.py
 
 clean: ## Remove the virtual environment and all state
 	rm -rf $(VENV) $(VAR)

@@ -107,14 +107,26 @@ class ModelVersion(models.Model):
 class Score(models.Model):
     """A customer's newest score by one scorer."""
 
+    # No constraint, which would lock each customer's row: publishing reads them in its transaction,
+    # and customers are never deleted. An erased one leaves an empty row.
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="scores", verbose_name=_("customer")
+        Customer,
+        models.CASCADE,
+        related_name="scores",
+        verbose_name=_("customer"),
+        db_constraint=False,
     )
     scorer_key = models.CharField(_("scorer"), max_length=80)
     value = models.FloatField(_("value"))
     percentile = models.FloatField(_("percentile"))
+    # No constraint and no index: a run writes one model a million times, and holds it meanwhile.
     model_version = models.ForeignKey(
-        ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model")
+        ModelVersion,
+        models.PROTECT,
+        related_name="+",
+        verbose_name=_("model"),
+        db_constraint=False,
+        db_index=False,
     )
     as_of = models.DateTimeField(_("as of"))
     scored_at = models.DateTimeField(_("scored"), db_default=Now())
@@ -138,13 +150,24 @@ class ScoreHistory(models.Model):
     """A score that changed, as it was from ``as_of`` on."""
 
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="score_history", verbose_name=_("customer")
+        Customer,
+        models.CASCADE,
+        related_name="score_history",
+        verbose_name=_("customer"),
+        db_constraint=False,  # As in Score.
+        db_index=False,  # The unique constraint's index begins with it.
     )
     scorer_key = models.CharField(_("scorer"), max_length=80)
     value = models.FloatField(_("value"))
     percentile = models.FloatField(_("percentile"))
+    # No constraint and no index: a run writes one model a million times, and holds it meanwhile.
     model_version = models.ForeignKey(
-        ModelVersion, models.PROTECT, related_name="+", verbose_name=_("model")
+        ModelVersion,
+        models.PROTECT,
+        related_name="+",
+        verbose_name=_("model"),
+        db_constraint=False,
+        db_index=False,
     )
     as_of = models.DateTimeField(_("as of"))
 

@@ -2,7 +2,7 @@
 -- moved and so went into the history too. A score never goes back in time, a score that is as it
 -- was is not touched.
 WITH fresh AS (
-    SELECT incoming.customer_id, incoming.value, incoming.percentile,
+    SELECT current.id, incoming.customer_id, incoming.value, incoming.percentile,
         (current.value, current.percentile, current.model_version_id) IS DISTINCT FROM
         (incoming.value, incoming.percentile, %(model_version_id)s::bigint) AS moved
     FROM score_incoming AS incoming
@@ -15,18 +15,23 @@ WITH fresh AS (
             IS DISTINCT FROM
             (incoming.value, incoming.percentile, %(model_version_id)s::bigint, %(as_of)s)
         )
-), published AS (
+), changed AS (
+    UPDATE scoring_score AS current
+    SET value = fresh.value,
+        percentile = fresh.percentile,
+        model_version_id = %(model_version_id)s,
+        as_of = %(as_of)s,
+        scored_at = now()
+    FROM fresh
+    WHERE current.id = fresh.id
+    RETURNING 1
+), added AS (
     INSERT INTO scoring_score (
         customer_id, scorer_key, value, percentile, model_version_id, as_of, scored_at
     )
     SELECT customer_id, %(scorer_key)s, value, percentile, %(model_version_id)s, %(as_of)s, now()
     FROM fresh
-    ON CONFLICT (scorer_key, customer_id) DO UPDATE SET
-        value = excluded.value,
-        percentile = excluded.percentile,
-        model_version_id = excluded.model_version_id,
-        as_of = excluded.as_of,
-        scored_at = excluded.scored_at
+    WHERE id IS NULL
     RETURNING 1
 ), remembered AS (
     INSERT INTO scoring_scorehistory (
@@ -41,4 +46,6 @@ WITH fresh AS (
         model_version_id = excluded.model_version_id
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM published), (SELECT count(*) FROM remembered)
+SELECT
+    (SELECT count(*) FROM changed) + (SELECT count(*) FROM added),
+    (SELECT count(*) FROM remembered)
