@@ -1,17 +1,25 @@
 """The consent ledger: what comes in, what is written, and what counts."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.consent_texts import language_shown, wording_digest
-from lifecycle_engine.customers.models import PURPOSE_PATTERN, Consent, ConsentText
+from lifecycle_engine.customers.models import (
+    PURPOSE_PATTERN,
+    Consent,
+    ConsentPurpose,
+    ConsentText,
+    Customer,
+)
 from lifecycle_engine.customers.rows import Rejection, text_limits, text_problem, value_shown
 from lifecycle_engine.customers.selectors import profile_ids_of
 from lifecycle_engine.sdk.channels import channels
@@ -188,6 +196,21 @@ def profiling_objectors(*, at: datetime | None) -> set[int]:
     return {
         customer_id for (customer_id,) in sql_rows("customers", "profiling_objectors", {"at": at})
     }
+
+
+def profiling_objectors_among(*, customer_ids: Collection[int]) -> set[int]:
+    """Which of the customers object to profiling as things stand; see ``profiling_objectors``."""
+    roots = {pk: pk for pk in customer_ids}
+    parts = Customer.objects.filter(merged_into__in=customer_ids)
+    roots |= {pk: root for pk, root in parts.values_list("pk", "merged_into_id") if root}
+    entries = Consent.objects.filter(customer__in=roots, purpose=ConsentPurpose.PROFILING)
+    good = entries.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+    newest: dict[int, bool] = {}
+    for profile_id, granted in good.order_by("-recorded_at", "granted").values_list(
+        "customer_id", "granted"
+    ):
+        newest.setdefault(roots[profile_id], granted)
+    return {customer_id for customer_id, granted in newest.items() if not granted}
 
 
 def consents_newest(*, customer_id: int, at: datetime) -> list[Consent]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from lifecycle_engine.scoring.limits import AT_ONCE
 from lifecycle_engine.scoring.lookalike_models import Lookalike, LookalikeCustomer
 
 
@@ -55,6 +56,39 @@ class LookalikeCustomerSerializer(serializers.ModelSerializer[LookalikeCustomer]
     class Meta:
         model = LookalikeCustomer
         fields = ("rank", "id", "customer", "percentile")
+
+
+class ScoreAskedSerializer(serializers.Serializer[Any]):
+    """Customers to score, by the shop's numbers."""
+
+    customers = serializers.ListField(
+        child=serializers.CharField(max_length=200), min_length=1, max_length=AT_ONCE
+    )
+
+
+class ScoreOfSerializer(serializers.Serializer[Any]):
+    """A customer's score."""
+
+    customer = serializers.CharField()
+    value = serializers.FloatField()
+
+
+class ScoreRefusedSerializer(serializers.Serializer[Any]):
+    """A customer without a score."""
+
+    customer = serializers.CharField()
+    code = serializers.ChoiceField(choices=("unknown", "objection", "features"))
+    message = serializers.CharField()
+
+
+class ScoredSerializer(serializers.Serializer[Any]):
+    """Scores on demand: by which model, and how new the features are."""
+
+    scorer = serializers.CharField()
+    model = serializers.IntegerField()
+    features_as_of = serializers.DateTimeField()
+    scores = ScoreOfSerializer(many=True)
+    refused = ScoreRefusedSerializer(many=True)
 
 
 class AudienceSerializer(serializers.Serializer[Any]):

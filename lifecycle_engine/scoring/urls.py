@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from lifecycle_engine.scoring import api
+from lifecycle_engine.scoring import api, score_api
 
 app_name = "scoring"
 
 urlpatterns = [
+    path("scorers/<str:key>/score/", score_api.ScorerScore.as_view(), name="score"),
     path("segments/<slug:key>/lookalikes/", api.SegmentLookalikes.as_view(), name="lookalikes"),
     path("lookalikes/<int:pk>/", api.LookalikeDetail.as_view(), name="lookalike"),
     path("lookalikes/<int:pk>/ranking/", api.LookalikeRanking.as_view(), name="ranking"),

@@ -26,8 +26,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from django.db import connection
+from rest_framework.test import APIClient
 
 from lifecycle_engine.core.bulk import copy_arrow
+from lifecycle_engine.core.models import Scope
+from lifecycle_engine.core.services import api_key_create
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring import running
 from lifecycle_engine.scoring.artefacts import artefact_save
@@ -134,11 +137,30 @@ def test_runs_beside_their_bare_steps(made):
         )
         seconds = sum(step.seconds for step in steps)
         processor = sum(step.processor for step in steps)
+        _say(f"  on demand: one customer by API in {_on_demand(CUSTOMERS)}")
         _say(f"  total {whole}, at most {peak():,} MiB")
         _say(
             f"  beside the bare steps' {seconds:.1f} s ({processor:.1f} s of processors):"
             f" {whole.seconds / seconds:.2f}, of processor time {whole.processor / processor:.2f}"
         )
+
+
+def _on_demand(customers: int) -> str:
+    """How long one customer takes by API, in this process, with all that a request does."""
+    _record, key = api_key_create(
+        name=f"bench-{time.monotonic()}", scopes=[Scope.CUSTOMERS_READ], rate_limit=None
+    )
+    client = APIClient(headers={"Authorization": f"Bearer {key}"})
+    rng, times = np.random.default_rng(1), []
+    for number in rng.integers(1, customers + 1, 520):
+        start = time.perf_counter()
+        answer = client.post(
+            "/api/v1/scorers/bench.everybody/score/", {"customers": [str(number)]}, format="json"
+        )
+        times.append(1_000 * (time.perf_counter() - start))
+        assert len(answer.json()["scores"]) == 1 or answer.json()["refused"], answer.content
+    half, most = np.percentile(times[20:], (50, 99))
+    return f"{half:.1f} ms, 99 of 100 within {most:.1f} ms"
 
 
 def _people(made: History) -> None:
