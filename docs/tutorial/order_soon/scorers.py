@@ -4,6 +4,7 @@ import ibis
 import pandas as pd
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle_engine.sdk.explaining import tree_contributions
 from lifecycle_engine.sdk.scorers import ModelState, Probability, Scorer, no_progress, scorers
 
 
@@ -34,6 +35,10 @@ class OrderSoon(Scorer):
         """The probability for each customer."""
         values = self._trees.predict_proba(frame.to_numpy())[:, 1] if len(frame) else []
         return pd.Series(values, index=frame.index, dtype=float)
+
+    def explain(self, frame):
+        """What each feature added, so that staff can read why."""
+        return tree_contributions(self._trees, frame)
 
     def baseline(self, frame):
         """What one would guess without a model: who ordered lately orders again."""

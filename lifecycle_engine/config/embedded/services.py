@@ -6,7 +6,14 @@ from lifecycle_engine.config.demo import NOW as DEMO_NOW
 from lifecycle_engine.config.embedded.postgres import postgres_start
 from lifecycle_engine.config.environment import environment_read
 
-_WITHOUT_DATABASE = {"help", "version", "makemessages", "compilemessages", "collectstatic"}
+_WITHOUT_DATABASE = {
+    "help",
+    "version",
+    "makemessages",
+    "compilemessages",
+    "collectstatic",
+    "plugin",
+}
 
 
 def prepare(arguments: list[str]) -> None:

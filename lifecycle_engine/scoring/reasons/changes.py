@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.reasons.results import Change
-from lifecycle_engine.scoring.reasons.words import actionable
+from lifecycle_engine.scoring.reasons.words import actionable, comes_with_orders, days_of
 from lifecycle_engine.sdk.scorers import Scorer
 
 #: Changes kept of a customer.
@@ -28,27 +28,45 @@ def changes_find(
     One feature at a time is set to what is typical of other customers, nothing else moves. It is
     what the model would say, and no proof that acting on it helps.
     """
-    names = [str(name) for name in frame.columns if actionable(str(name)) and name in typical]
-    better: list[list[tuple[float, Change]]] = [[] for _ in range(len(frame))]
-    towards = 1.0 if scorer.wanted == "higher" else -1.0
+    tried = [
+        (str(name), value)
+        for name in frame.columns
+        if actionable(str(name)) and str(name) in typical
+        for value in sorted(set(typical[str(name)]))
+    ]
+    best: list[dict[str, tuple[float, Change]]] = [{} for _ in range(len(frame))]
+    if not tried or frame.empty:
+        return [() for _ in best]
+    answers = _answers(scorer, frame, tried)
     before = scores.to_numpy(float)
-    for name in names if len(frame) else ():
+    gains = (answers - before) * (1.0 if scorer.wanted == "higher" else -1.0)
+    for number, (name, then) in enumerate(tried):
         now = frame[name].to_numpy(float)
-        tried = np.unique(np.asarray(typical[name], dtype=float))
-        answers = np.stack([_answers(scorer, frame, name, value) for value in tried])
-        gains = towards * (answers - before)
-        best = gains.argmax(axis=0)
-        for row in np.flatnonzero(np.isfinite(now)):
-            gain, then = float(gains[best[row], row]), float(tried[best[row]])
-            if then != now[row] and gain > _LEAST * abs(before[row]):
-                score = float(answers[best[row], row])
-                better[row].append((gain, Change(name, float(now[row]), then, score)))
+        worth = np.isfinite(now) & (now != then) & (gains[number] > _LEAST * np.abs(before))
+        for row in np.flatnonzero(worth & _alone(frame, name)):
+            gain = float(gains[number, row])
+            if name not in best[row] or gain > best[row][name][0]:
+                change = Change(name, float(now[row]), float(then), float(answers[number, row]))
+                best[row][name] = gain, change
     return [
-        tuple(change for _, change in sorted(found, key=lambda item: -item[0])[:SHOWN])
-        for found in better
+        tuple(change for _, change in sorted(found.values(), key=lambda item: -item[0])[:SHOWN])
+        for found in best
     ]
 
 
-def _answers(scorer: Scorer, frame: pd.DataFrame, name: str, value: float) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = scorer.predict(frame.assign(**{name: value})).to_numpy(float)
+def _answers(
+    scorer: Scorer, frame: pd.DataFrame, tried: Sequence[tuple[str, float]]
+) -> NDArray[np.float64]:
+    """The scores if one feature were another, (tried, customers); one call costs least."""
+    whole = pd.concat([frame.assign(**{name: value}) for name, value in tried])
+    found: NDArray[np.float64] = scorer.predict(whole).to_numpy(float)
+    return found.reshape(len(tried), len(frame))
+
+
+def _alone(frame: pd.DataFrame, name: str) -> NDArray[np.bool_]:
+    """Of whom it can change by itself: what comes with orders can't where there are none."""
+    days = days_of(name)
+    if not comes_with_orders(name) or days is None or "recency_days" not in frame:
+        return np.ones(len(frame), dtype=bool)
+    found: NDArray[np.bool_] = frame["recency_days"].to_numpy(float) <= days
     return found

@@ -12,7 +12,7 @@ Written = Callable[[float], str]
 
 def number(value: float) -> str:
     """A number with as many digits as say something."""
-    digits = 0 if abs(value) >= 10 or value == int(value) else 1
+    digits = 0 if abs(value) >= 10 or round(value, 1) == round(value) else 1
     return number_format(value, decimal_pos=digits, use_l10n=True, force_grouping=True)
 
 
@@ -100,4 +100,4 @@ def _number(value: float) -> dict[str, str]:
 
 def _count(value: float) -> int:
     """What decides between singular and plural: 1.5 orders are several."""
-    return int(value) if value == int(value) else 2
+    return round(value) if round(value, 1) == round(value) else 2

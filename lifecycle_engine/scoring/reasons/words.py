@@ -308,5 +308,10 @@ def actionable(feature: str) -> bool:
     return words_of(feature).actionable
 
 
+def comes_with_orders(feature: str) -> bool:
+    """Whether the feature looks at nothing but orders and what was in them."""
+    return any(known.name == feature and known.source != "events" for known in features_known())
+
+
 def _windows() -> dict[str, int | None]:
     return {feature.name: feature.window_days for feature in features_known()}

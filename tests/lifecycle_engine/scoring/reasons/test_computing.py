@@ -82,6 +82,16 @@ def test_what_would_change_it_is_what_staff_can_act_on(frame):
     assert found[9].changes == ()
 
 
+def test_what_comes_with_orders_changes_for_nobody_without_them(frame):
+    typical = {"departments_90d": [0, 1, 2, 3, 4]}
+    frame.loc[7, "recency_days"] = 91.0
+
+    found = customers_explain(Lateness(), frame, typical=typical)
+
+    assert found[7].changes == ()
+    assert found[8].changes != ()
+
+
 def test_reasons_depend_on_nobody_else_and_nobody_has_none(frame):
     typical = typical_values(frame)
     everybody = customers_explain(Lateness(), frame, typical=typical)

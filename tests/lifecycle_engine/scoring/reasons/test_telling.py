@@ -52,6 +52,11 @@ def test_every_feature_of_the_library_has_words_of_its_own(feature):
             "No order for 47 days; usually every 12 days",
             "已有 47 天未下单；通常每 12 天一次",
         ),
+        (
+            reason("recency_days", 21.0, typical=6.04),
+            "No order for 21 days; typical: 6 days",
+            "已有 21 天未下单；一般为 6 天",
+        ),
         (reason("recency_days", 0.4), "No order for less than a day", "已有 不到一天未下单"),
         (
             reason("orders_30d", 1.0, typical=4.0),
