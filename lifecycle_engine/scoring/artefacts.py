@@ -124,10 +124,10 @@ def _unpack(content: bytes, path: str) -> ModelState:
         if strays or not {"params.json", "arrays.npz"} <= names:
             raise ArtefactError(f"Artefact {path!r} is not a model; it holds {sorted(names)}")
         return ModelState(
-            params=json.loads(archive.read("params.json")),
-            arrays=_unpack_arrays(archive.read("arrays.npz"), path),
+            params=_unpack_params(_member(archive, "params.json", path), path),
+            arrays=_unpack_arrays(_member(archive, "arrays.npz", path), path),
             estimators={
-                part: _unpack_estimator(archive.read(name), f"{path}:{name}")
+                part: _unpack_estimator(_member(archive, name, path), f"{path}:{name}")
                 for name, part in sorted(estimators.items())
             },
         )
@@ -145,6 +145,25 @@ def _archive(content: bytes, path: str) -> zipfile.ZipFile:
     if len({info.filename for info in members}) != len(members):
         raise ArtefactError(f"Artefact {path!r} has two members of one name")
     return archive
+
+
+def _member(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
+    """The bytes of a member, if they are as long and as intact as the archive says."""
+    try:
+        return archive.read(name)
+    # What zipfile raises for a wrong checksum, encryption, and a length beyond the end.
+    except (zipfile.BadZipFile, RuntimeError, EOFError) as error:
+        raise ArtefactError(f"Artefact {path!r}: member {name!r} is broken: {error}") from None
+
+
+def _unpack_params(content: bytes, path: str) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError(f"Artefact {path!r}: params.json is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ArtefactError(f"Artefact {path!r}: params.json is no mapping")
+    return found
 
 
 def _unpack_arrays(content: bytes, path: str) -> dict[str, NDArray[Any]]:

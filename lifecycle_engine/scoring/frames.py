@@ -19,13 +19,13 @@ import pandas as pd
 import pyarrow as pa
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
 import lifecycle_engine
 from lifecycle_engine.core.locks import advisory_lock
-from lifecycle_engine.customers.privacy_models import Erasure, ErasureState
+from lifecycle_engine.customers.privacy_models import Erasure
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import plugin_version
@@ -140,23 +140,23 @@ def frames_sweep() -> int:
 
 
 def frames_forget() -> int:
-    """Take customers out of the frames whom an erasure has not got out of everything yet.
+    """Take customers out of the frames who were erased since these were computed.
 
     A row goes with its part's file, which is written anew. It may be called at any time.
 
     Returns:
         How many rows went.
     """
-    open_ones = Erasure.objects.exclude(state=ErasureState.DONE)
-    gone = np.array(
-        sorted({pid for ids in open_ones.values_list("profile_ids", flat=True) for pid in ids}),
-        dtype=np.int64,
-    )
     forgotten = 0
-    for frame in _made() if len(gone) else ():
-        with advisory_lock(_lock(frame.kind), wait=True):
-            for number in range(len(frame.parts)):
-                forgotten += _part_forget(frame, number, gone)
+    for frame in _made():
+        # Also those that are done by now: they were not when the frame was begun.
+        since = Erasure.objects.filter(Q(done_at=None) | Q(done_at__gte=frame.begun_at))
+        listed = since.values_list("profile_ids", flat=True)
+        gone = np.unique(np.array([one for ids in listed for one in ids], dtype=np.int64))
+        if len(gone):
+            with advisory_lock(_lock(frame.kind), wait=True):
+                for number in range(len(frame.parts)):
+                    forgotten += _part_forget(frame, number, gone)
     return forgotten
 
 

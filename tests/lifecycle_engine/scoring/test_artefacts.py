@@ -1,16 +1,21 @@
 """Models survive storage; nothing that was not stored by us is ever parsed."""
 
+import base64
 import hashlib
 import io
+import json
+import marshal
 import os
 import pickle
 import zipfile
 
 import numpy as np
 import pytest
+import skops.io
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import override_settings
+from numpy.lib import format as npy_format
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
@@ -151,6 +156,83 @@ def test_a_pickle_is_refused_unopened(tmp_path):
         with pytest.raises(ArtefactError):
             artefact_load(path=path, sha256=sha256)
     assert not canary.exists()
+
+
+def keras_with_lambda(canary) -> bytes:
+    """A ``.keras`` file whose network runs code when Keras rebuilds it."""
+    code = base64.b64encode(
+        marshal.dumps(compile(f"import os; os.mkdir({str(canary)!r})", "", "exec"))
+    )
+    layer = {
+        "class_name": "Lambda",
+        "config": {"function": {"class_name": "__lambda__", "config": {"code": code.decode()}}},
+    }
+    config = {"class_name": "Sequential", "config": {"layers": [layer]}}
+    return zipped(
+        {
+            "metadata.json": b'{"keras_version": "3.15.0"}',
+            "config.json": json.dumps(config).encode(),
+            "model.weights.h5": H5,
+        }
+    )
+
+
+H5 = b"\x89HDF\r\n\x1a\n" + bytes(512)
+
+
+def shape_bomb() -> bytes:
+    """A small file whose header promises 8 PiB."""
+    member = npy(np.zeros(1)).replace(b"(1,), }" + b" " * 16, b"(1125899906842624,), }  ")
+    assert b"1125899906842624" in member
+    return zipped(GOOD | {"arrays.npz": zipped({"a.npy": member})})
+
+
+@pytest.mark.parametrize("recorded", ["the model's digest", "the file's own digest"])
+def test_no_parser_sees_a_file_that_is_not_a_model(state, storage, monkeypatch, recorded):
+    canary = storage / "canary"
+    hostile = {
+        "pickle": pickle.dumps(Canary(canary)),
+        "keras with a Lambda layer": keras_with_lambda(canary),
+        "h5": H5,
+        "shape bomb": shape_bomb(),
+    }
+    artefact = artefact_save(folder="models", state=state)
+
+    def seen(*_args, **_given):
+        pytest.fail("a parser saw it")
+
+    for module, name in (
+        (skops.io, "loads"),
+        (npy_format, "read_array"),
+        (pickle, "loads"),
+        (pickle, "load"),
+        (marshal, "loads"),
+    ):
+        monkeypatch.setattr(module, name, seen)
+    for content in hostile.values():
+        (storage / artefact.path).write_bytes(content)
+        own = hashlib.sha256(content).hexdigest()
+        with pytest.raises(ArtefactError):
+            artefact_load(
+                path=artefact.path,
+                sha256=own if recorded == "the file's own digest" else artefact.sha256,
+            )
+    assert not canary.exists()
+
+
+def test_a_broken_member_is_refused(state):
+    whole = zipped(GOOD)
+    broken = whole.replace(b"params.json{}", b"params.json[]")  # The checksum is of the other.
+    deep = zipped(GOOD | {"params.json": b"[" * 100_000 + b"]" * 100_000})
+    for content, message in (
+        (broken, "params.json' is broken"),
+        (deep, "is not JSON"),
+        (zipped(GOOD | {"params.json": b"{"}), "is not JSON"),
+        (zipped(GOOD | {"params.json": b"[]"}), "is no mapping"),
+    ):
+        path, sha256 = stored(content)
+        with pytest.raises(ArtefactError, match=message):
+            artefact_load(path=path, sha256=sha256)
 
 
 def test_a_header_that_lies_is_refused():
