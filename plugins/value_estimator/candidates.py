@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
 Floats = NDArray[np.float64]
-Name: TypeAlias = Literal["boosting", "parametric", "blend", "network"]
+Name: TypeAlias = Literal["boosting", "parametric", "blend", "recent", "network"]
 
-#: What each candidate is made of.
+#: The models of which each candidate is made.
 _PARTS: dict[Name, tuple[Name, ...]] = {
     "boosting": ("boosting",),
     "parametric": ("parametric",),
     "blend": ("boosting", "parametric"),
+    "recent": ("parametric",),
     "network": ("network",),
 }
 
@@ -32,7 +33,9 @@ class SpendConfig(Config):
     """Which models of spend are tried, and how they are trained."""
 
     #: The last one is taken where there is no window to choose on.
-    candidates: tuple[Name, ...] = Field(default=("parametric", "boosting", "blend"), min_length=1)
+    candidates: tuple[Name, ...] = Field(
+        default=("parametric", "recent", "boosting", "blend"), min_length=1
+    )
     #: A total that is off by more than this share of the truth disqualifies.
     total_tolerance: float = Field(default=0.2, gt=0, le=1)
     trees: int = Field(default=120, ge=10, le=2000)
@@ -137,6 +140,8 @@ class SpendModels:
         """What a candidate expects of each row: the mean of its parts."""
         if frame.empty:
             return np.empty(0)
+        if name == "recent":
+            return self._fitted_parametric.spend_recent(frame, self.days)
         found: Floats = np.mean([self._part(part, frame) for part in _PARTS[name]], axis=0)
         return found
 
@@ -160,10 +165,14 @@ class SpendModels:
             ZeroInflated(state.arrays) if state.arrays else None,
         )
 
+    @property
+    def _fitted_parametric(self) -> Parametric:
+        assert self.parametric is not None, "fit it first"  # noqa: S101
+        return self.parametric
+
     def _part(self, name: Name, frame: pd.DataFrame) -> Floats:
         if name == "parametric":
-            assert self.parametric is not None, "fit it first"  # noqa: S101
-            return self.parametric.spend(frame, self.days)
+            return self._fitted_parametric.spend(frame, self.days)
         part = self.boosting if name == "boosting" else self.network
         assert part is not None, "fit it first"  # noqa: S101
         return part.predict(frame)

@@ -15,10 +15,10 @@ import pandas as pd
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 
-from lifecycle_engine.sdk.scorers import Amount, Probability, scorers
+from lifecycle_engine.sdk.scorers import Amount, Probability, Scorer, scorers
 from lifecycle_engine.sdk.tables import Tables
 from plugins.value_estimator.outlook import Floats, Outlook
-from plugins.value_estimator.parametric import FEATURES
+from plugins.value_estimator.parametric import FEATURES, recent_spend
 from plugins.value_estimator.spend import Spend, spent
 
 _SECONDS_PER_DAY = 86_400.0
@@ -33,49 +33,67 @@ class Spend30d(Spend):
 
 
 @scorers.register
-class Spend90d(Spend):
+class Spend90d(Outlook):
     """What a customer who has bought before spends in the next 90 days.
 
-    No choice is made, since that would take a window of another 90 days: of a year of history not
-    enough would be left to learn from.
+    Half is what BG/NBD with Gamma-Gamma say and half what the customer spent in the last 90 days.
+    Of a year of history too few windows of 90 days are left to learn from, and those are of other
+    seasons: boosting that learned from them promised up to a fifth too much.
     """
 
     key: ClassVar[str] = "value.spend_90d"
     label: ClassVar[Any] = _("Expected spend, 90 days")
-    horizon_days: ClassVar[int] = 90
-    chooses: ClassVar[bool] = False
-
-
-@scorers.register
-class Spend365d(Outlook):
-    """What a customer who has bought before spends in the next 365 days.
-
-    Few shops have the three years of history that it would take to learn that and to judge it, so
-    it is what BG/NBD with Gamma-Gamma say, judged by what they say of the next 90 days.
-    """
-
-    key: ClassVar[str] = "value.spend_365d"
-    label: ClassVar[Any] = _("Expected spend, 365 days")
     output: ClassVar[Probability | Amount] = Amount("money")
     features: ClassVar[tuple[str, ...]] = (*FEATURES, "revenue_90d")
-    judged_by: ClassVar[str] = "spend within 90 days; that of 365 days is not judged"
+    judged_by: ClassVar[str] = "spend within 90 days"
+    # What is published can be seen: it is judged as staff saw it, not predicted again.
+    judged = Scorer.judged
+
+    @property
+    def algorithm(self) -> str:
+        """What is mixed."""
+        return f"{super().algorithm}, recent spend"
 
     def outcome(self, tables: Tables) -> ir.Table:
         """What everybody spent; who is missing spent nothing."""
         return spent(tables)
 
     def expected(self, frame: pd.DataFrame) -> Floats:
-        """Expected spend of a year."""
-        return self.models.spend(frame, 365.0)
+        """Expected spend of the quarter."""
+        return self.models.spend_recent(frame, self.horizon_days)
 
     def observable(self, frame: pd.DataFrame) -> Floats:
-        """Expected spend of the window that is judged."""
-        return self.models.spend(frame, self.horizon_days)
+        """The same."""
+        return self.expected(frame)
 
     def naive(self, frame: pd.DataFrame) -> Floats:
         """What the customer spent in the last 90 days."""
-        found: Floats = np.maximum(frame["revenue_90d"].fillna(0.0).to_numpy(np.float64), 0.0)
+        return recent_spend(frame, self.horizon_days)
+
+
+@scorers.register
+class Spend365d(Spend90d):
+    """What a customer who has bought before spends in the next 365 days.
+
+    Few shops have the three years of history that it would take to learn that and to judge it. So
+    the first 90 days are those of ``value.spend_90d``, by which it is judged, and the others what
+    BG/NBD with Gamma-Gamma say.
+    """
+
+    key: ClassVar[str] = "value.spend_365d"
+    label: ClassVar[Any] = _("Expected spend, 365 days")
+    judged_by: ClassVar[str] = "spend within 90 days; that of 365 days is not judged"
+    judged = Outlook.judged
+
+    def expected(self, frame: pd.DataFrame) -> Floats:
+        """Expected spend of a year."""
+        later = self.models.spend(frame, 365.0) - self.models.spend(frame, self.horizon_days)
+        found: Floats = self.observable(frame) + np.maximum(later, 0.0)
         return found
+
+    def observable(self, frame: pd.DataFrame) -> Floats:
+        """Expected spend of the window that is judged."""
+        return super().expected(frame)
 
 
 @scorers.register
@@ -170,6 +188,7 @@ class Expected(NextOrder):
     key: ClassVar[str] = "value.next_order_days"
     label: ClassVar[Any] = _("Next order, in days")
     share: ClassVar[float] = 0.5
+    judged = Scorer.judged
 
 
 @scorers.register

@@ -18,10 +18,12 @@ from lifecycle_engine.sdk.scorers import (
 )
 from lifecycle_engine.sdk.tables import Tables
 from plugins.value_estimator.candidates import Name, SpendConfig, SpendModels, best, quality
+from plugins.value_estimator.parametric import recent_spend
 
 _ALGORITHMS: dict[Name, str] = {
     "boosting": "Gradient boosting, mean and median",
     "parametric": "BG/NBD with Gamma-Gamma",
+    "recent": "BG/NBD with Gamma-Gamma and recent spend, half each",
     "blend": "Gradient boosting and BG/NBD with Gamma-Gamma, half each",
     "network": "Zero-inflated log-normal network",
 }
@@ -97,7 +99,7 @@ class Spend(Scorer):
 
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """What the customer spent in the last ``horizon_days``."""
-        return frame[f"revenue_{self.horizon_days}d"].fillna(0.0).clip(lower=0.0)
+        return pd.Series(recent_spend(frame, self.horizon_days), index=frame.index)
 
     def state(self) -> ModelState:
         """The fitted models, and which candidate it is."""

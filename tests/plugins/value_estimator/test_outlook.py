@@ -9,7 +9,6 @@ import pytest
 from lifecycle_engine.sdk.testing.scorers import check_scorer
 from lifecycle_engine.sdk.testing.tables import MemoryTables
 from plugins.value_estimator.bgnbd import BgNbd
-from plugins.value_estimator.candidates import SpendConfig
 from plugins.value_estimator.outlook import Recency
 from plugins.value_estimator.scorers import Alive, Earliest, Expected, Latest, Spend90d, Spend365d
 from tests.plugins.value_estimator.test_bgnbd import simulated
@@ -58,13 +57,9 @@ def fitted(scorer_class, customers):
     return scorer, rows
 
 
-@pytest.mark.parametrize("scorer_class", [Spend365d, Alive, Earliest, Expected, Latest])
+@pytest.mark.parametrize("scorer_class", [Spend90d, Spend365d, Alive, Earliest, Expected, Latest])
 def test_the_scorers_conform(scorer_class):
     check_scorer(scorer_class, rows=60)
-
-
-def test_spend_of_a_quarter_conforms():
-    check_scorer(Spend90d, config=SpendConfig(candidates=("parametric",)), rows=40)
 
 
 def test_whether_somebody_is_there_is_judged_by_who_orders(customers):
@@ -83,14 +78,28 @@ def test_whether_somebody_is_there_is_judged_by_who_orders(customers):
 
 
 def test_a_year_is_published_and_a_quarter_is_judged(customers):
-    scorer, frame = fitted(Spend365d, customers)
+    (scorer, frame), (short, _) = fitted(Spend365d, customers), fitted(Spend90d, customers)
 
     year, quarter = scorer.predict(frame), scorer.judged(frame)
 
-    assert 1.5 < year.sum() / quarter.sum() < 365 / 90
+    assert 1.5 < year.sum() / quarter.sum() < 8
     assert (year >= quarter).all()
+    assert np.array_equal(quarter, short.predict(frame))
+    assert scorer.is_judged_apart()
+    assert not short.is_judged_apart()
     assert scorer.horizon_days == 90
     assert "365 days is not judged" in scorer.report()["judged_by"]
+
+
+def test_a_quarter_is_half_habit_and_half_what_was_spent_lately(customers):
+    scorer, frame = fitted(Spend90d, customers)
+    habit = scorer.models.spend(frame, 90.0)
+
+    found = scorer.predict(frame.assign(revenue_90d=100.0))
+
+    assert found.to_numpy() == pytest.approx(habit / 2 + 50.0)
+    assert (scorer.baseline(frame.assign(revenue_90d=-20.0)) == 0.0).all()
+    assert scorer.algorithm == "BG/NBD with Gamma-Gamma, recent spend"
 
 
 def test_the_interval_of_the_next_order_holds_as_many_as_it_promises(customers):

@@ -36,7 +36,7 @@ def test_spend_conforms():
     check_scorer(Spend30d, config=SpendConfig(trees=10), rows=80)
 
 
-@pytest.mark.parametrize("candidate", ["boosting", "parametric"])
+@pytest.mark.parametrize("candidate", ["boosting", "parametric", "recent"])
 def test_one_candidate_alone_conforms(candidate):
     check_scorer(Spend30d, config=SpendConfig(candidates=(candidate,), trees=10), rows=40)
 
@@ -71,7 +71,7 @@ def test_the_candidate_that_comes_nearest_is_chosen_and_kept():
 
     assert report["chosen"] == "parametric"
     assert report["chosen_by"] == "mae"
-    assert set(report["candidates"]) == {"parametric", "boosting", "blend"}
+    assert set(report["candidates"]) == {"parametric", "recent", "boosting", "blend"}
     errors = {name: figures["mae"] for name, figures in report["candidates"].items()}
     assert min(errors, key=errors.get) == "parametric"
     assert scorer.algorithm == "BG/NBD with Gamma-Gamma"
