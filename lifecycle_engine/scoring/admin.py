@@ -2,9 +2,11 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
+from lifecycle_engine.core.words import duration_words
 from lifecycle_engine.scoring.lookalike_models import (
     Lookalike,
     LookalikeCustomer,
@@ -152,11 +154,10 @@ class ScoringRunAdmin(RecordAdmin):
     """Runs of scorers: how far, how long, and what they came to."""
 
     list_display = [
-        *("scorer_key", "state_shown", "progress", "customers", "written", "withdrawn"),
-        *("model_version", "as_of", "started_at", "finished_at"),
+        *("scorer_key", "state_shown", "progress", "customers_shown", "written_shown"),
+        *("as_of", "started_at", "took"),
     ]
     list_filter = ["state"]
-    list_select_related = ["model_version"]
     search_fields = ["=scorer_key"]
     ordering = ["-id"]
 
@@ -178,6 +179,27 @@ class ScoringRunAdmin(RecordAdmin):
     def progress(self, run: ScoringRun) -> str:
         """How many of the shards are done; nothing while the features are computed."""
         return f"{len(run.shards_done)} / {run.shards}" if run.shards else ""
+
+    @admin.display(description=_("customers"), ordering="customers")
+    def customers_shown(self, run: ScoringRun) -> str:
+        """How many customers, with separators."""
+        return _count(run.customers)
+
+    @admin.display(description=_("scores written"), ordering="written")
+    def written_shown(self, run: ScoringRun) -> str:
+        """How many scores were written, with separators."""
+        return _count(run.written)
+
+    @admin.display(description=_("duration"))
+    def took(self, run: ScoringRun) -> str:
+        """How long it took; nothing while it goes on."""
+        if run.finished_at is None:
+            return ""
+        return duration_words((run.finished_at - run.started_at).total_seconds())
+
+
+def _count(count: int) -> str:
+    return str(number_format(count, use_l10n=True, force_grouping=True))
 
 
 @admin.register(FeatureFrame)

@@ -44,8 +44,8 @@ class RunState(models.TextChoices):
 
     RUNNING = "running", _("Running")
     PUBLISHED = "published", _("Published")
-    SHADOW = "shadow", _("Not published: the scorer is in shadow mode")
-    SUPERSEDED = "superseded", _("Given up for another run")
+    SHADOW = "shadow", _("Shadow")
+    SUPERSEDED = "superseded", _("Given up")
     FAILED = "failed", _("Failed")
 
 
