@@ -79,6 +79,19 @@ class Parametric:
 _NO_MONEY = GammaGamma(p=1.0, q=2.0, gamma=0.0)
 
 
+def orders_value_correlation(frame: pd.DataFrame) -> float:
+    """How the number of orders goes with their mean value, over who has ordered again; 0 for not.
+
+    That they don't go together is what spend as orders times their value rests on.
+    """
+    orders, mean = _orders(frame)
+    known = (orders > 1) & (mean > 0)
+    logs = np.log(np.array([orders[known], mean[known]]))
+    if known.sum() < 2 or (np.ptp(logs, axis=1) == 0).any():
+        return 0.0
+    return float(np.corrcoef(logs)[0, 1])
+
+
 def recent_spend(frame: pd.DataFrame, days: int) -> Floats:
     """What each customer spent in the last so many days, a feature of the library; 0 or more."""
     return np.maximum(_column(frame, f"revenue_{days}d", 0.0), 0.0)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lifecycle_engine.sdk.scorers import Amount, Probability, Scorer, scorers
 from lifecycle_engine.sdk.tables import Tables
 from plugins.value_estimator.outlook import Floats, Outlook
-from plugins.value_estimator.parametric import FEATURES, recent_spend
+from plugins.value_estimator.parametric import FEATURES, orders_value_correlation, recent_spend
 from plugins.value_estimator.spend import Spend, spent
 
 _SECONDS_PER_DAY = 86_400.0
@@ -69,6 +69,11 @@ class Spend90d(Outlook):
     def naive(self, frame: pd.DataFrame) -> Floats:
         """What the customer spent in the last 90 days."""
         return recent_spend(frame, self.horizon_days)
+
+    def figures(self, frame: pd.DataFrame, target: Floats) -> dict[str, float]:
+        """Also whether an assumption of the models holds."""
+        found = {"orders_value_correlation": orders_value_correlation(frame)}
+        return super().figures(frame, target) | found
 
 
 @scorers.register

@@ -10,6 +10,7 @@ from lifecycle_engine.sdk.testing.scorers import check_scorer
 from lifecycle_engine.sdk.testing.tables import MemoryTables
 from plugins.value_estimator.bgnbd import BgNbd
 from plugins.value_estimator.outlook import Recency
+from plugins.value_estimator.parametric import orders_value_correlation
 from plugins.value_estimator.scorers import Alive, Earliest, Expected, Latest, Spend90d, Spend365d
 from tests.plugins.value_estimator.test_bgnbd import simulated
 
@@ -100,6 +101,17 @@ def test_a_quarter_is_half_habit_and_half_what_was_spent_lately(customers):
     assert found.to_numpy() == pytest.approx(habit / 2 + 50.0)
     assert (scorer.baseline(frame.assign(revenue_90d=-20.0)) == 0.0).all()
     assert scorer.algorithm == "BG/NBD with Gamma-Gamma, recent spend"
+
+
+def test_the_card_shows_whether_who_orders_often_fills_smaller_baskets(customers):
+    frame = customers[0]
+    smaller = frame.assign(revenue_total=100.0)  # Ten orders of 10, twenty of 5.
+
+    independent = fitted(Spend90d, customers)[0].report()["newest_outcomes"]
+
+    assert independent["orders_value_correlation"] == pytest.approx(0.0, abs=0.03)
+    assert orders_value_correlation(smaller) == pytest.approx(-1.0)
+    assert orders_value_correlation(frame.assign(orders_total=1.0)) == 0.0
 
 
 def test_the_interval_of_the_next_order_holds_as_many_as_it_promises(customers):

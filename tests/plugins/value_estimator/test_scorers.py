@@ -8,7 +8,6 @@ from lifecycle_engine.sdk.scorers import ModelState
 from lifecycle_engine.sdk.testing.scorers import check_scorer
 from plugins.value_estimator.candidates import SpendConfig, best, quality
 from plugins.value_estimator.scorers import Spend30d
-from plugins.value_estimator.zero_inflated import NetworkConfig
 
 CUTOFFS = pd.to_datetime(["2020-05-01", "2020-06-01"], utc=True)
 
@@ -39,23 +38,6 @@ def test_spend_conforms():
 @pytest.mark.parametrize("candidate", ["boosting", "parametric", "recent"])
 def test_one_candidate_alone_conforms(candidate):
     check_scorer(Spend30d, config=SpendConfig(candidates=(candidate,), trees=10), rows=40)
-
-
-def test_a_network_survives_storage_and_judges_customers_one_by_one():
-    """Once, and not by the whole suite: each training of Keras takes seconds."""
-    rng = np.random.default_rng(1)
-    frame, target = shop(rng, rows=50)
-    config = SpendConfig(candidates=("network",), network=NetworkConfig(hidden=(4,), epochs=1))
-    scorer, restored = Spend30d(config), Spend30d(config)
-
-    scorer.fit(frame, target, validation=None, rng=rng)
-    restored.restore(scorer.state())
-
-    expected = scorer.predict(frame)
-    assert scorer.algorithm == "Zero-inflated log-normal network"
-    assert (expected >= 0).all()
-    assert np.array_equal(restored.predict(frame), expected)
-    assert restored.predict(frame[:1]).iloc[0] == pytest.approx(expected.iloc[0], rel=1e-4)
 
 
 def test_the_candidate_that_comes_nearest_is_chosen_and_kept():

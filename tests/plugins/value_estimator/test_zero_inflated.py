@@ -4,39 +4,49 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lifecycle_engine.sdk.scorers import no_progress
-from plugins.value_estimator.zero_inflated import NetworkConfig, ZeroInflated
+from plugins.value_estimator.candidates import SpendConfig
+from plugins.value_estimator.scorers import Spend30d
+from plugins.value_estimator.zero_inflated import NetworkConfig
+
+CONFIG = SpendConfig(
+    candidates=("network",),
+    network=NetworkConfig(hidden=(16,), epochs=12, learning_rate=1e-2, dropout=0.0),
+)
+ROWS = 4000
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """Half spend nothing; of the others the logarithm spreads by 1.2 around what a feature says."""
+    """Half spend nothing; of the others the logarithm spreads by 1.2 around what a feature says.
+
+    Once for all tests: each training of Keras takes seconds.
+    """
     rng = np.random.default_rng(9)
-    frame = pd.DataFrame({"pace": rng.lognormal(0, 1, 8000), "noise": rng.lognormal(0, 1, 8000)})
-    some = rng.random(len(frame)) < 1 / (1 + np.exp(-np.log(frame["pace"])))
-    spent = np.where(some, rng.lognormal(3.0 + 0.5 * np.log(frame["pace"]), 1.2), 0.0)
-    network = ZeroInflated.fit(
-        frame[:4000],
-        spent[:4000],
-        config=NetworkConfig(hidden=(16,), epochs=12, learning_rate=1e-2, dropout=0.0),
-        seed=3,
-        progress=no_progress,
-    )
-    return network, frame[4000:], spent[4000:]
+    names = list(Spend30d.feature_names())
+    index = pd.MultiIndex.from_product([[0, 1], range(ROWS)], names=["cutoff", "customer_id"])
+    frame = pd.DataFrame(1.0, index=index, columns=names)
+    pace = frame["revenue_30d"] = rng.lognormal(0.0, 1.0, len(index))
+    frame["orders_30d"] = rng.lognormal(0.0, 1.0, len(index))
+    some = rng.random(len(index)) < 1 / (1 + np.exp(-np.log(pace)))
+    spent = pd.Series(np.where(some, rng.lognormal(3.0 + 0.5 * np.log(pace), 1.2), 0.0), index)
+    scorer = Spend30d(CONFIG)
+    scorer.fit(frame[:ROWS], spent[:ROWS], validation=None, rng=rng)
+    return scorer, frame[ROWS:], spent[ROWS:]
 
 
 def test_the_total_is_right_where_the_exponential_of_the_mean_would_be_half_of_it(trained):
-    network, frame, spent = trained
+    scorer, frame, spent = trained
 
-    assert network.predict(frame).sum() == pytest.approx(spent.sum(), rel=0.12)
+    assert scorer.algorithm == "Zero-inflated log-normal network"
+    assert scorer.predict(frame).sum() == pytest.approx(spent.sum(), rel=0.15)
     assert np.exp(-(1.2**2) / 2) < 0.5  # What would be left of it.
 
 
 def test_who_spends_more_is_expected_to(trained):
-    network, frame, spent = trained
-    expected = network.predict(frame)
+    scorer, frame, spent = trained
+    expected = scorer.predict(frame)
 
-    fast = (frame["pace"] > frame["pace"].median()).to_numpy()
+    fast = frame["revenue_30d"] > frame["revenue_30d"].median()
 
     ratio = expected[fast].sum() / expected[~fast].sum()
     assert ratio == pytest.approx(spent[fast].sum() / spent[~fast].sum(), rel=0.3)
@@ -44,9 +54,22 @@ def test_who_spends_more_is_expected_to(trained):
 
 
 def test_an_absurd_customer_gets_a_finite_expectation(trained):
-    network, _, spent = trained
+    scorer, frame, spent = trained
+    absurd = frame[:3].copy()
+    absurd["revenue_30d"], absurd["orders_30d"] = [1e12, np.nan, 0.0], [1e12, 0.0, -5.0]
 
-    found = network.predict(pd.DataFrame({"pace": [1e12, np.nan, 0.0], "noise": [1e12, 0.0, -5.0]}))
+    found = scorer.predict(absurd)
 
     assert np.isfinite(found).all()
     assert found.max() < 1000 * spent.mean()
+
+
+def test_it_survives_storage_and_judges_customers_one_by_one(trained):
+    scorer, frame, _ = trained
+    expected, restored = scorer.predict(frame), Spend30d(CONFIG)
+
+    restored.restore(scorer.state())
+
+    assert np.array_equal(restored.predict(frame), expected)
+    assert restored.predict(frame[:1]).iloc[0] == pytest.approx(expected.iloc[0], rel=1e-4)
+    assert len(restored.predict(frame[:0])) == 0
