@@ -62,9 +62,7 @@ def history_read(
     kept = merchandise(tables, excluded_departments=excluded_departments)
     lines = lines.semi_join(kept, "sku")
     bought = tables.execute(
-        lines.group_by(["customer_id", "event_id", "sku"]).agg(
-            second=lines.occurred_at.min().epoch_seconds()
-        )
+        lines.group_by(["customer_id", "event_id", "sku"]).agg(occurred_at=lines.occurred_at.min())
     )
     if customer_ids is not None:
         asked = pa.array(customer_ids, pa.int64())
@@ -91,9 +89,17 @@ def _history(bought: pa.Table, *, now: float) -> History:
         customers=bought["customer_id"].to_numpy().astype(np.int64),
         orders=orders,
         products=place[products],
-        ages=(now - bought["second"].to_numpy()) / _SECONDS_PER_DAY,
+        ages=(now - _seconds(bought["occurred_at"])) / _SECONDS_PER_DAY,
         skus=skus[rank],
     )
+
+
+def _seconds(moments: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Seconds since 1970, with their fractions, which SDKs send."""
+    found: NDArray[np.float64] = (
+        moments.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy() / 1e6
+    )
+    return found
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[NDArray[np.str_], NDArray[np.int64]]:

@@ -16,6 +16,7 @@ from lifecycle_engine.sdk.testing.conditions import check_condition
 from lifecycle_engine.sdk.testing.rankings import check_ranking_scorer
 from lifecycle_engine.sdk.testing.scorers import check_scorer
 from lifecycle_engine.sdk.testing.shop import shop_tables
+from lifecycle_engine.sdk.testing.tables import MissingTableError
 
 _REGISTRIES: tuple[Registry[Any], ...] = (scorers, conditions, actions, channels)
 #: What the code of an extension may end with; a signal or a lack of memory says nothing of it.
@@ -71,6 +72,8 @@ def _checked(kind: str, extension: type[Extension], owner: str) -> Checked:
     if not message:
         try:
             _check(extension)
+        except MissingTableError as error:
+            message = f"it reads more than the made-up shop has: {error}"
         except _ERRORS as error:
             said = str(error) or "an assertion of the suite"
             named = said if isinstance(error, AssertionError) else f"{type(error).__name__}: {said}"

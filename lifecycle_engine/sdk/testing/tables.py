@@ -54,6 +54,10 @@ CREATE TEMP MACRO json_values(document, member) AS
 _IN_TIME = ("events", "orders", "order_lines")
 
 
+class MissingTableError(LookupError):
+    """What was checked reads a table that these tables lack."""
+
+
 class MemoryTables(Tables):
     """``sdk.tables.Tables`` over rows that a test gives; DuckDB computes, in UTC.
 
@@ -81,6 +85,8 @@ class MemoryTables(Tables):
         return self._as_of
 
     def __getitem__(self, name: str) -> ir.Table:
+        if name not in self._tables:
+            raise MissingTableError(f"There is no table {name!r}; there is {[*self._tables]}")
         table = self._tables[name]
         if name not in _IN_TIME:
             return table

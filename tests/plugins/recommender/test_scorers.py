@@ -9,6 +9,7 @@ from django.utils import translation
 
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.sdk.testing.rankings import check_ranking_scorer
+from lifecycle_engine.sdk.testing.shop import shop_tables
 from plugins.recommender.config import NOT_MERCHANDISE, NextProductsConfig
 from plugins.recommender.scorers import NextProducts
 from tests.plugins.recommender.shop import CONFIG, NOW, Shop, usual_shop
@@ -23,6 +24,10 @@ def recommended(shop: Shop, *customer_ids: int, k: int = 10, config=CONFIG) -> p
 
 def test_keeps_the_promises_of_a_ranking_scorer():
     check_ranking_scorer(NextProducts, usual_shop().tables(), config=CONFIG, k=4)
+
+
+def test_orders_may_have_fractions_of_seconds():
+    check_ranking_scorer(NextProducts, shop_tables(customers=12))
 
 
 def test_is_registered_under_its_key():

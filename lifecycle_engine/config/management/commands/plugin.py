@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if action == "new":
             self._new(options["name"], options["folder"])
         else:
-            self._check(options["key"])
+            self._check(options["key"], verbose=options["verbosity"] > 1)
 
     def _new(self, name: str, folder: Path) -> None:
         try:
@@ -44,17 +44,20 @@ class Command(BaseCommand):
         self.stdout.write(f"Check it:  python manage.py plugin check {name}")
         self.stdout.write(f"Test it:   pytest {folder / 'tests' / 'plugins' / name}")
 
-    def _check(self, key: str) -> None:
+    def _check(self, key: str, *, verbose: bool) -> None:
         counted = dict.fromkeys(_SIGNS, 0)
         for checked in extensions_check(wanted=key):
             counted[checked.verdict] += 1
-            self._say(checked)
+            # The engine's own are many, and say the same.
+            if key or verbose or checked.verdict != "unchecked":
+                self._say(checked)
         if not any(counted.values()):
             raise CommandError(
                 f"There is no extension or plugin {key!r}. Does PLUGINS name it? "
                 f"Loaded: {', '.join(environment_read().plugins) or 'none'}"
             )
         said = "{kept} kept their promises, {broken} broke one, {unchecked} not checked here"
+        said += "" if key or verbose or not counted["unchecked"] else " (-v 2 says which, and why)"
         if counted["broken"]:
             raise CommandError(said.format(**counted))
         self.stdout.write(said.format(**counted))
