@@ -12,6 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lifecycle_engine.console.charts import Bar, Chart, Interval, bars, intervals
+from lifecycle_engine.console.model_plots import (
+    calibration_plot,
+    gain_plot,
+    group_shown,
+    importance_plot,
+    slice_plots,
+)
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 
 _METRIC_NAMES = {
@@ -28,7 +35,23 @@ _METRIC_NAMES = {
     "ndcg": gettext_lazy("NDCG at 10"),
     "ndcg_at_10": gettext_lazy("NDCG at 10"),
     "spearman": gettext_lazy("Rank correlation"),
+    "precision": gettext_lazy("Precision"),
+    "recall": gettext_lazy("Recall"),
+    "f1": gettext_lazy("F1"),
+    "accuracy": gettext_lazy("Accuracy"),
+    "total_error": gettext_lazy("Error of the total"),
 }
+_STEPS = {
+    "features": gettext_lazy("Features and outcomes"),
+    "choosing": gettext_lazy("Fit to choose"),
+    "fit to be judged": gettext_lazy("Fit to be judged"),
+    "judging": gettext_lazy("Judging"),
+    "fit for use": gettext_lazy("Fit for use"),
+}
+#: Features whose values have moved most, on the page; the API has all.
+_DRIFT_SHOWN = 8
+#: The usual reading of the stability index.
+NOTICEABLE, LARGE = 0.1, 0.25
 
 
 @dataclass(frozen=True)
@@ -42,11 +65,15 @@ class Metric:
     high: float | None
     better: bool
     higher_is_better: bool
+    model_low: float | None = None
+    model_high: float | None = None
 
     @property
     def model_shown(self) -> str:
-        """The model's value in writing."""
-        return _figure(self.model)
+        """The model's value in writing, with its interval where that is known."""
+        if self.model_low is None or self.model_high is None:
+            return _figure(self.model)
+        return f"{_figure(self.model)} ({_figure(self.model_low)} – {_figure(self.model_high)})"
 
     @property
     def baseline_shown(self) -> str:
@@ -103,9 +130,51 @@ def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str,
             (_flat(version.config or {}), _("Configuration")),
         ],
         "features": version.features,
+        **_details(card),
         "better": card.get("better_than_baseline"),
         "title": str(version),
     }
+
+
+def _details(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The plots and tables of a tabular model; a ranking has none."""
+    curves, importance = card.get("curves"), card.get("importance") or []
+    if not curves:
+        return {}
+    decides = str(card.get("decided_by") or "")
+    amount = decides == "mae"
+    found, lowest = card.get("slices") or [], card.get("worst_slice")
+    ranks = _name("spearman" if amount else "auc")
+    return {
+        "gain": gain_plot(curves["gain"], amount=amount),
+        "calibration": calibration_plot(curves["calibration"], amount=amount),
+        "importance": importance_plot(importance, metric=_name(decides)),
+        "slices": slice_plots(found, metric=ranks),
+        "worst": None
+        if lowest is None
+        else {"group": group_shown(lowest), "metric": ranks, "value": _figure(lowest["model"])},
+        "threshold": (card.get("validation") or {}).get("threshold"),
+        "drift": [
+            {"feature": one["feature"], "psi": _figure(one["psi"]), "tone": _drift_tone(one["psi"])}
+            for one in card.get("drift") or []
+        ][:_DRIFT_SHOWN],
+        "cost": [lap | {"name": _STEPS.get(lap["step"], lap["step"])} for lap in card["cost"]],
+        "excluded": (card.get("manifest") or {}).get("excluded"),
+        "total_ratio": _ratio(card),
+    }
+
+
+def _ratio(card: Mapping[str, Any]) -> str:
+    ratio = (card.get("validation") or {}).get("total_ratio")
+    return _figure(float(ratio)) if isinstance(ratio, int | float) else ""
+
+
+def _drift_tone(psi: float) -> str:
+    return "bad" if psi >= LARGE else "info" if psi >= NOTICEABLE else "good"
+
+
+def _name(metric: str) -> str:
+    return str(_METRIC_NAMES.get(metric, metric.replace("_", " ")))
 
 
 def _champion(version: ModelVersion) -> ModelFigures:
@@ -121,7 +190,7 @@ def _champion(version: ModelVersion) -> ModelFigures:
 def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
     for key, title in (
         ("outcome", _("What really happened")),
-        ("validation", _("Validation window, before the model's date")),
+        ("validation", _("Window held back, before the model's date")),
     ):
         document = card.get(key)
         if isinstance(document, Mapping):
@@ -144,13 +213,15 @@ def _metrics(document: Mapping[str, Any], card: Mapping[str, Any]) -> list[Metri
     decides = card.get("decided_by")
     return [
         Metric(
-            name=str(_METRIC_NAMES.get(name, name.replace("_", " "))),
+            name=_name(name),
             model=float(value["model"]),
             baseline=float(value["baseline"]),
             low=value.get("low"),
             high=value.get("high"),
             better=bool(value.get("better")),
             higher_is_better=bool(value.get("higher_is_better", True)),
+            model_low=value.get("model_low"),
+            model_high=value.get("model_high"),
         )
         for name, value in sorted(found.items(), key=lambda item: (item[0] != decides, item[0]))
         if isinstance(value, Mapping) and _is_number(value.get("model"), value.get("baseline"))

@@ -12,8 +12,8 @@ from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import OutcomeWindowError
 from lifecycle_engine.scoring.metrics import Comparison, comparisons, ranking_comparisons
 from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.scoring.restoring import scorer_restored
-from lifecycle_engine.scoring.training import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.sdk.scorers import RankingScorer, Scorer, scorers
 from lifecycle_engine.warehouse.session import warehouse_session
 
@@ -111,9 +111,16 @@ def _judge_scores(
             model=said.to_numpy(),
             baseline=outputs_checked(scorer, frame, scorer.baseline).to_numpy(),
             rng=np.random.default_rng(version.pk),
+            share=_share_called(version),
         ),
         total_ratio=float(said.sum() / target.sum()),
     )
+
+
+def _share_called(version: ModelVersion) -> float | None:
+    """The share of customers that the model's card calls; None for amounts."""
+    threshold = version.card.get("validation", {}).get("threshold")
+    return None if threshold is None else float(threshold["share"])
 
 
 def _judge_ranking(

@@ -2,28 +2,20 @@
 
 Intervals are 95 % percentile bootstraps over customers (Efron 1979): both are computed on the same
 resamples, so that what is hard about a customer for both cancels out. A resample is how often each
-customer was drawn, so a metric is computed for a block of resamples at once; scikit-learn's, which
-the tests hold these to, take one at a time.
+customer was drawn, so a metric is computed for a block of resamples at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from lifecycle_engine.scoring.measures import Floats, Metric, Weights, metrics_for
 from lifecycle_engine.sdk.scorers import Amount, Probability
 
-Floats: TypeAlias = NDArray[np.float64]
-#: How often each row counts, in each of many samples: shape (samples, rows).
-Weights: TypeAlias = NDArray[np.float64]
-#: A metric that knows its targets and scores: gives one value per sample.
-Prepared: TypeAlias = Callable[[Weights], Floats]
-
 RESAMPLES = 200
-TOP_SHARE = 0.1
 #: Numbers in one block of weights: 16 MB.
 _BLOCK = 2_000_000
 
@@ -39,6 +31,8 @@ class Comparison:
         low: lower end of the difference's 95 % interval.
         high: upper end of it.
         higher_is_better: which way is up.
+        model_low: lower end of the 95 % interval of the model's value; None where unknown.
+        model_high: upper end of it.
     """
 
     model: float
@@ -47,6 +41,8 @@ class Comparison:
     low: float
     high: float
     higher_is_better: bool
+    model_low: float | None = None
+    model_high: float | None = None
 
     @property
     def better(self) -> bool:
@@ -65,38 +61,59 @@ def comparisons(
     model: Floats,
     baseline: Floats,
     rng: np.random.Generator,
+    share: float | None = None,
 ) -> dict[str, Comparison]:
     """All metrics for a kind of output; the first is the one that decides.
 
     Args:
-        output: probabilities are judged by AUC, average precision and Brier score, amounts by mean
-            absolute error and the share of the total that the top decile holds.
+        output: what was predicted.
         target: what came true.
         model: what the model said, one number per customer.
         baseline: what the baseline said.
         rng: draws the resamples.
+        share: of probabilities, the share of customers to call (``measures.metrics_for``).
     """
-    metrics = _PROBABILITY if isinstance(output, Probability) else _AMOUNT
+    metrics = metrics_for(output, share=share)
+    return compared(metrics, target=target, model=model, baseline=baseline, rng=rng)
+
+
+def compared(
+    metrics: Mapping[str, tuple[Metric, bool]],
+    *,
+    target: Floats,
+    model: Floats,
+    baseline: Floats,
+    rng: np.random.Generator,
+) -> dict[str, Comparison]:
+    """The given metrics of two sets of scores of the same customers, on the same resamples."""
     ours, theirs = (
         {name: metric(target, score) for name, (metric, _) in metrics.items()}
         for score in (model, baseline)
     )
-    differences: dict[str, list[Floats]] = {name: [] for name in metrics}
-    for weights in _resamples(target, rng):
+    drawn: dict[str, list[Floats]] = {name: [] for name in metrics}
+    for weights in resamples(target, rng):
         for name in metrics:
-            differences[name].append(ours[name](weights) - theirs[name](weights))
+            drawn[name].append(np.stack([ours[name](weights), theirs[name](weights)]))
     everybody = np.ones((1, len(target)))
     found = {}
     for name, (_, higher_is_better) in metrics.items():
         value, reference = float(ours[name](everybody)[0]), float(theirs[name](everybody)[0])
-        low, high = np.nanpercentile(np.concatenate(differences[name]), [2.5, 97.5])
+        samples = np.concatenate(drawn[name], axis=1)
+        low, high = interval(samples[0] - samples[1])
         found[name] = Comparison(
-            value, reference, value - reference, float(low), float(high), higher_is_better
+            *(value, reference, value - reference, low, high, higher_is_better),
+            *interval(samples[0]),
         )
     return found
 
 
-def _resamples(target: Floats, rng: np.random.Generator) -> Iterator[Weights]:
+def interval(samples: Floats) -> tuple[float, float]:
+    """The 95 % percentile interval; a sample in which there is no value is left out."""
+    low, high = np.nanpercentile(samples, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resamples(target: Floats, rng: np.random.Generator) -> Iterator[Weights]:
     """Blocks of resamples, drawn with replacement, zero and non-zero targets among themselves.
 
     Otherwise a resample of few rows may hold one class only, for which there is no AUC.
@@ -112,90 +129,6 @@ def _resamples(target: Floats, rng: np.random.Generator) -> Iterator[Weights]:
                 drawn = rng.integers(len(rows), size=len(rows))
                 sample[rows] = np.bincount(drawn, minlength=len(rows))
         yield weights
-
-
-def area_under_curve(target: Floats, score: Floats) -> Prepared:
-    """How often a one is scored above a zero, ties counting half (Hanley & McNeil 1982)."""
-    by_score = _by_score(target, score)
-
-    def weighted(weights: Weights) -> Floats:
-        ones, zeros = by_score(weights)
-        below = zeros.sum(axis=1, keepdims=True) - np.cumsum(zeros, axis=1)
-        won = (ones * (below + zeros / 2)).sum(axis=1)
-        return _share(won, ones.sum(axis=1) * zeros.sum(axis=1))
-
-    return weighted
-
-
-def average_precision(target: Floats, score: Floats) -> Prepared:
-    """The mean of the precision at each one, from the highest score down, ties together."""
-    by_score = _by_score(target, score)
-
-    def weighted(weights: Weights) -> Floats:
-        ones, zeros = by_score(weights)
-        found = np.cumsum(ones, axis=1)
-        seen = found + np.cumsum(zeros, axis=1)
-        precision = np.divide(found, seen, out=np.zeros_like(found), where=seen > 0)
-        return _share((ones * precision).sum(axis=1), found[:, -1])
-
-    return weighted
-
-
-def brier_score(target: Floats, score: Floats) -> Prepared:
-    """The mean squared difference of probability and outcome (Brier 1950)."""
-    return _mean((score - target) ** 2)
-
-
-def mean_absolute_error(target: Floats, score: Floats) -> Prepared:
-    """The mean distance from what came true."""
-    return _mean(np.abs(score - target))
-
-
-def top_decile_share(target: Floats, score: Floats) -> Prepared:
-    """The share of the total that the tenth of customers with the highest scores holds.
-
-    Ties are broken against the score: of equals, those who hold least come first.
-    """
-    best_first = np.lexsort((target, -score))
-
-    def weighted(weights: Weights) -> Floats:
-        rows = weights[:, best_first]
-        count = np.ceil(rows.sum(axis=1, keepdims=True) * TOP_SHARE)
-        before = np.cumsum(rows, axis=1) - rows
-        taken = np.clip(count - before, 0.0, rows)
-        return _share(taken @ target[best_first], weights @ target)
-
-    return weighted
-
-
-def _by_score(target: Floats, score: Floats) -> Callable[[Weights], tuple[Weights, Weights]]:
-    """How many ones and zeros have each score, the highest score first: (samples, scores)."""
-    best_first = np.argsort(-score, kind="stable")
-    ones = target[best_first] > 0
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(score[best_first])) + 1))
-
-    def counted(weights: Weights) -> tuple[Weights, Weights]:
-        rows = weights[:, best_first]
-        return (
-            np.add.reduceat(rows * ones, starts, axis=1),
-            np.add.reduceat(rows * ~ones, starts, axis=1),
-        )
-
-    return counted
-
-
-def _mean(values: Floats) -> Prepared:
-    def weighted(weights: Weights) -> Floats:
-        found: Floats = weights @ values / weights.sum(axis=1)
-        return found
-
-    return weighted
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    """``part / whole``, NaN where the whole is nothing."""
-    found: Floats = np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
-    return found
 
 
 def ranking_comparisons(
@@ -255,16 +188,3 @@ def ranking_gains(*, bought: Mapping[int, set[str]], ranking: pd.DataFrame, k: i
     ideal = np.cumsum(1 / np.log2(np.arange(k) + 2.0))
     best = ideal[[min(len(products), k) - 1 for products in bought.values()]]
     return np.column_stack([(gains > 0).to_numpy(float), gains.to_numpy(float) / best])
-
-
-_Metric: TypeAlias = Callable[[Floats, Floats], Prepared]
-#: Each with whether higher is better.
-_PROBABILITY: dict[str, tuple[_Metric, bool]] = {
-    "average_precision": (average_precision, True),
-    "auc": (area_under_curve, True),
-    "brier": (brier_score, False),
-}
-_AMOUNT: dict[str, tuple[_Metric, bool]] = {
-    "mae": (mean_absolute_error, False),
-    "top_decile_share": (top_decile_share, True),
-}

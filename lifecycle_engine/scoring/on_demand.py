@@ -21,9 +21,9 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.frames import FrameLostError, customers_frame, frame_newest
 from lifecycle_engine.scoring.models import ModelVersion, ScorerMode
+from lifecycle_engine.scoring.promises import outputs_checked
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.selectors import model_champion, scorer_mode
-from lifecycle_engine.scoring.training import outputs_checked
 from lifecycle_engine.sdk.scorers import Scorer
 
 _HEAVY = frozenset({"tensorflow", "keras"})

@@ -36,11 +36,11 @@ from lifecycle_engine.scoring.frames import (
     part_frame,
 )
 from lifecycle_engine.scoring.models import ModelState
+from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.scoring.publishing import Published, recommendations_publish, scores_publish
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import model_champion
-from lifecycle_engine.scoring.training import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.sdk.scorers import RankingScorer, Scorer
 

@@ -1,31 +1,28 @@
 """Fitting scorers on the past and judging them on the newest complete window, beside a baseline."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.cards.building import Judged, quality, window
 from lifecycle_engine.scoring.datasets import LabelledFrame
-from lifecycle_engine.scoring.errors import Need, ScorerOutputError, TrainingDataError
-from lifecycle_engine.scoring.metrics import Comparison, comparisons, ranking_comparisons
+from lifecycle_engine.scoring.errors import Need, TrainingDataError
+from lifecycle_engine.scoring.metrics import Comparison, ranking_comparisons
+from lifecycle_engine.scoring.promises import PLACES, ranking_checked
 from lifecycle_engine.scoring.timelines import days_check, rows_check, timeline
 from lifecycle_engine.sdk.scorers import (
-    RANKING_COLUMNS,
     BaseScorer,
-    Probability,
     Progress,
     RankingScorer,
     Scorer,
     no_progress,
 )
-
-#: How many products are recommended, and how many places of a ranking are judged.
-PLACES = 10
 
 
 @dataclass(frozen=True)
@@ -82,23 +79,32 @@ class _TabularFit:
 
     def run(self) -> Trained:
         dates = timeline(self.scorer, as_of=self.as_of)
+        clock = _Clock()
         parts = datasets.labelled_frames(self.scorer, cutoffs=dates.cutoffs, excluded=self.excluded)
         rows_check(self.scorer, dates, parts)
+        clock.lap("features")
         if dates.choice is not None:
             self._fit(parts, dates.past, validation=parts[dates.choice])
-        self._fit(parts, dates.before)
-        judged = parts[dates.judged]
-        found = self._judge(judged)
+            clock.lap("choosing")
+        learned = self._fit(parts, dates.before)
+        clock.lap("fit to be judged")
+        judged = Judged.of(self.scorer, parts[dates.judged])
+        found = quality(self.scorer, judged, learned=learned, seed=self.seed)
+        clock.lap("judging")
+        report = self.scorer.report()
+        rows = len(self._fit(parts, dates.everything).frame)
+        clock.lap("fit for use")
+        choice = None if dates.choice is None else window(self.scorer, parts[dates.choice])
         card = {
-            "validation": self._window(judged) | {"metrics": _as_json(found)},
-            "choice": None if dates.choice is None else self._window(parts[dates.choice]),
-            "training": [self._window(parts[cutoff]) for cutoff in dates.before],
+            "validation": found.validation,
+            "choice": choice,
+            "training": [window(self.scorer, parts[cutoff]) for cutoff in dates.before],
             "gap_days": self.scorer.horizon_days,
-            "report": self.scorer.report(),
+            "report": report,
+            "cost": clock.as_json(),
+            **found.more,
         }
-        self._fit(parts, dates.everything)
-        rows = sum(len(parts[cutoff].frame) for cutoff in dates.everything)
-        return Trained(rows=rows, comparisons=found, card=card)
+        return Trained(rows=rows, comparisons=found.comparisons, card=card)
 
     @cached_property
     def _rng(self) -> np.random.Generator:
@@ -110,7 +116,7 @@ class _TabularFit:
         cutoffs: Sequence[datetime],
         *,
         validation: LabelledFrame | None = None,
-    ) -> None:
+    ) -> LabelledFrame:
         rows = datasets.stacked([parts[cutoff] for cutoff in cutoffs])
         self.scorer.fit(
             rows.frame,
@@ -119,70 +125,24 @@ class _TabularFit:
             rng=self._rng,
             progress=self.progress,
         )
-
-    def _judge(self, judged: LabelledFrame) -> dict[str, Comparison]:
-        frame, output = judged.frame, self.scorer.output
-        return comparisons(
-            output,
-            target=judged.target.to_numpy(),
-            model=outputs_checked(self.scorer, frame, self.scorer.judged).to_numpy(),
-            baseline=outputs_checked(self.scorer, frame, self.scorer.baseline).to_numpy(),
-            rng=np.random.default_rng(self.seed),
-        )
-
-    def _window(self, part: LabelledFrame) -> dict[str, Any]:
-        start: datetime = part.frame.index[0][0]
-        return {
-            "from": start.isoformat(),
-            "until": (start + timedelta(days=self.scorer.horizon_days)).isoformat(),
-            "rows": len(part.frame),
-            "target_mean": float(part.target.mean()),
-        }
+        return rows
 
 
-def outputs_checked(
-    scorer: Scorer, frame: pd.DataFrame, method: Callable[[pd.DataFrame], Any]
-) -> "pd.Series[float]":
-    """The output of ``predict`` or ``baseline``, if it keeps the scorer's promises.
+class _Clock:
+    """What each step costs, in seconds of this process on its processors and on the wall."""
 
-    Raises:
-        ScorerOutputError: it has another index, a NaN, or a value out of bounds.
-    """
-    found = method(frame)
-    if not isinstance(found, pd.Series) or not found.index.equals(frame.index):
-        raise ScorerOutputError(
-            f"Scorer {scorer.key} did not return a series with the frame's index"
-        )
-    values = found.to_numpy(float)
-    highest = 1.0 if isinstance(scorer.output, Probability) else np.inf
-    wrong = ~(np.isfinite(values) & (values >= 0) & (values <= highest))
-    if wrong.any():
-        raise ScorerOutputError(
-            f"Scorer {scorer.key} gave {values[wrong][0]} to customer {found.index[wrong][0]}, "
-            f"not a number from 0 to {highest:g}"
-        )
-    return found.astype(float)
+    def __init__(self) -> None:
+        self._last = (process_time(), perf_counter())
+        self._laps: list[dict[str, Any]] = []
 
+    def lap(self, step: str) -> None:
+        now = (process_time(), perf_counter())
+        busy, passed = (after - before for before, after in zip(self._last, now, strict=True))
+        self._laps.append({"step": step, "processor": round(busy, 3), "wall": round(passed, 3)})
+        self._last = now
 
-def ranking_checked(scorer: RankingScorer, ranking: Any) -> pd.DataFrame:
-    """A ranking, if it has the promised form.
-
-    Raises:
-        ScorerOutputError: a column is missing, a score is no number, or a customer has a product
-            or a rank twice.
-    """
-    if not isinstance(ranking, pd.DataFrame) or not {*RANKING_COLUMNS} <= {*ranking.columns}:
-        raise ScorerOutputError(f"Scorer {scorer.key} did not return columns {RANKING_COLUMNS}")
-    if not np.isfinite(ranking["score"].to_numpy(float)).all():
-        raise ScorerOutputError(f"Scorer {scorer.key} gave a score that is no number")
-    for column in ("rank", "sku"):
-        twice = ranking.duplicated(["customer_id", column])
-        if twice.any():
-            customer_id, value = ranking.loc[twice, ["customer_id", column]].iloc[0]
-            raise ScorerOutputError(
-                f"Scorer {scorer.key} gave customer {customer_id} the {column} {value} twice"
-            )
-    return ranking
+    def as_json(self) -> list[dict[str, Any]]:
+        return self._laps
 
 
 def _ranking_fit(

@@ -1,0 +1,109 @@
+"""A tabular model's card: everything that is measured on the window that judges it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lifecycle_engine.scoring.cards.curves import curves
+from lifecycle_engine.scoring.cards.drift import features_drift
+from lifecycle_engine.scoring.cards.importance import feature_importance
+from lifecycle_engine.scoring.cards.slices import customer_groups, slices, worst
+from lifecycle_engine.scoring.datasets import LabelledFrame
+from lifecycle_engine.scoring.measures import Floats, threshold_for, total_ratio
+from lifecycle_engine.scoring.metrics import Comparison, comparisons
+from lifecycle_engine.scoring.promises import outputs_checked
+from lifecycle_engine.sdk.scorers import Probability, Scorer
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a model and its baseline said of the window that judges, and what came true."""
+
+    part: LabelledFrame
+    model: Floats
+    baseline: Floats
+
+    @classmethod
+    def of(cls, scorer: Scorer, part: LabelledFrame) -> "Judged":
+        """Ask a scorer that has not seen the window.
+
+        Raises:
+            ScorerOutputError: the scorer broke a promise.
+        """
+        return cls(
+            part,
+            outputs_checked(scorer, part.frame, scorer.judged).to_numpy(),
+            outputs_checked(scorer, part.frame, scorer.baseline).to_numpy(),
+        )
+
+    @property
+    def target(self) -> Floats:
+        """What came true."""
+        found: Floats = self.part.target.to_numpy(np.float64)
+        return found
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The metrics, the one that decides first, and the parts of the card that say more."""
+
+    comparisons: dict[str, Comparison]
+    validation: dict[str, Any]
+    more: dict[str, Any]
+
+
+def quality(scorer: Scorer, judged: Judged, *, learned: LabelledFrame, seed: int) -> Quality:
+    """Measure a model that has learned from ``learned`` on a window that it has not seen."""
+    output, target = scorer.output, judged.target
+    share = float(learned.target.mean()) if isinstance(output, Probability) else None
+    said = {"target": target, "model": judged.model, "baseline": judged.baseline}
+
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(seed)
+
+    found = comparisons(output, **said, rng=rng(), share=share)
+    cutoff: datetime = judged.part.frame.index[0][0]
+    ids = judged.part.frame.index.get_level_values("customer_id").to_numpy()
+    groups = customer_groups(as_of=cutoff, customer_ids=ids)
+    by_group = slices(output, groups, **said, rng=rng())
+    everybody = np.ones((1, len(target)))
+    validation = window(scorer, judged.part) | {
+        "metrics": {name: one.as_json() for name, one in found.items()},
+        "total_ratio": float(total_ratio(target, judged.model)(everybody)[0]),
+        "baseline_total_ratio": float(total_ratio(target, judged.baseline)(everybody)[0]),
+        "threshold": None
+        if share is None
+        else {
+            "share": share,
+            "model": threshold_for(judged.model, share),
+            "baseline": threshold_for(judged.baseline, share),
+        },
+    }
+    more = {
+        "curves": curves(output, **said, rng=rng()),
+        "importance": feature_importance(
+            output,
+            lambda frame: scorer.judged(frame).to_numpy(float),
+            frame=judged.part.frame,
+            target=target,
+            rng=rng(),
+        ),
+        "slices": by_group,
+        "worst_slice": worst(by_group),
+        "drift": features_drift(learned=learned.frame, newest=judged.part.frame),
+    }
+    return Quality(found, validation, more)
+
+
+def window(scorer: Scorer, part: LabelledFrame) -> dict[str, Any]:
+    """A window as cards tell it: when, how many customers, and what came true on average."""
+    start: datetime = pd.Timestamp(part.frame.index[0][0]).to_pydatetime()
+    return {
+        "from": start.isoformat(),
+        "until": (start + timedelta(days=scorer.horizon_days)).isoformat(),
+        "rows": len(part.frame),
+        "target_mean": float(part.target.mean()),
+    }

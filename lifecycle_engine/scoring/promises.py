@@ -1,0 +1,58 @@
+"""What scorers give, if it keeps what the SDK promises of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lifecycle_engine.scoring.errors import ScorerOutputError
+from lifecycle_engine.sdk.scorers import RANKING_COLUMNS, Probability, RankingScorer, Scorer
+
+#: How many products are recommended, and how many places of a ranking are judged.
+PLACES = 10
+
+
+def outputs_checked(
+    scorer: Scorer, frame: pd.DataFrame, method: Callable[[pd.DataFrame], Any]
+) -> "pd.Series[float]":
+    """The output of ``predict`` or ``baseline``, if it keeps the scorer's promises.
+
+    Raises:
+        ScorerOutputError: it has another index, a NaN, or a value out of bounds.
+    """
+    found = method(frame)
+    if not isinstance(found, pd.Series) or not found.index.equals(frame.index):
+        raise ScorerOutputError(
+            f"Scorer {scorer.key} did not return a series with the frame's index"
+        )
+    values = found.to_numpy(float)
+    highest = 1.0 if isinstance(scorer.output, Probability) else np.inf
+    wrong = ~(np.isfinite(values) & (values >= 0) & (values <= highest))
+    if wrong.any():
+        raise ScorerOutputError(
+            f"Scorer {scorer.key} gave {values[wrong][0]} to customer {found.index[wrong][0]}, "
+            f"not a number from 0 to {highest:g}"
+        )
+    return found.astype(float)
+
+
+def ranking_checked(scorer: RankingScorer, ranking: Any) -> pd.DataFrame:
+    """A ranking, if it has the promised form.
+
+    Raises:
+        ScorerOutputError: a column is missing, a score is no number, or a customer has a product
+            or a rank twice.
+    """
+    if not isinstance(ranking, pd.DataFrame) or not {*RANKING_COLUMNS} <= {*ranking.columns}:
+        raise ScorerOutputError(f"Scorer {scorer.key} did not return columns {RANKING_COLUMNS}")
+    if not np.isfinite(ranking["score"].to_numpy(float)).all():
+        raise ScorerOutputError(f"Scorer {scorer.key} gave a score that is no number")
+    for column in ("rank", "sku"):
+        twice = ranking.duplicated(["customer_id", column])
+        if twice.any():
+            customer_id, value = ranking.loc[twice, ["customer_id", column]].iloc[0]
+            raise ScorerOutputError(
+                f"Scorer {scorer.key} gave customer {customer_id} the {column} {value} twice"
+            )
+    return ranking

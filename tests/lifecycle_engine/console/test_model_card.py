@@ -1,0 +1,100 @@
+"""A model's card in the admin: plots, words, and what is left out."""
+
+import numpy as np
+import pytest
+from django.urls import reverse
+
+from lifecycle_engine.scoring.cards.curves import curves
+from lifecycle_engine.sdk.scorers import Probability
+from tests.factories.scoring import ModelVersionFactory
+
+RNG = np.random.default_rng(0)
+SCORE = RNG.random(200)
+TRUE = (RNG.random(200) < SCORE).astype(float)
+
+
+def metric(value, baseline, higher_is_better=True):
+    return {
+        "model": value,
+        "baseline": baseline,
+        "difference": value - baseline,
+        "low": value - baseline - 0.01,
+        "high": value - baseline + 0.01,
+        "model_low": value - 0.02,
+        "model_high": value + 0.02,
+        "higher_is_better": higher_is_better,
+        "better": True,
+    }
+
+
+@pytest.fixture
+def version(db):
+    one = {"dimension": "stage", "rows": 150, "target_mean": 0.3}
+    judged = {"metric": "auc", "low": 0.6, "high": 0.8, "baseline": 0.65, "said_mean": 0.31}
+    return ModelVersionFactory(
+        card={
+            "decided_by": "average_precision",
+            "better_than_baseline": True,
+            "manifest": {"excluded": 3},
+            "validation": {
+                "from": "2017-11-01T00:00:00+00:00",
+                "until": "2017-12-01T00:00:00+00:00",
+                "rows": 200,
+                "metrics": {"average_precision": metric(0.6, 0.5), "precision": metric(0.7, 0.6)},
+                "threshold": {"share": 0.5, "model": 0.4, "baseline": 0.5},
+                "total_ratio": 1.25,
+            },
+            "curves": curves(
+                Probability(), target=TRUE, model=SCORE, baseline=SCORE**0.5 % 0.7, rng=RNG
+            ),
+            "importance": [
+                {"feature": "recency_days", "metric": "average_precision", "loss": 0.04}
+            ],
+            "slices": [
+                one | judged | {"group": "loyal", "model": 0.71},
+                one | judged | {"group": "lapsed", "model": 0.62},
+                one | {"group": "activated", "rows": 8},
+                one | judged | {"dimension": "tenure", "group": "365-", "model": 0.8},
+            ],
+            "worst_slice": one | judged | {"group": "lapsed", "model": 0.62},
+            "drift": [{"feature": "tenure_days", "psi": 0.31}],
+            "cost": [{"step": "judging", "processor": 1.234, "wall": 2.0}],
+        }
+    )
+
+
+def page(client, version, language="en"):
+    client.cookies["django_language"] = language
+    address = reverse("admin:scoring_modelversion_change", args=[version.pk])
+    return client.get(address).content.decode()
+
+
+def test_the_card_shows_curves_slices_drift_and_cost(admin_client, version):
+    found = page(admin_client, version)
+
+    assert "Share of the cases reached" in found
+    assert "What was said and what came true" in found
+    assert "Loss of Average precision without the feature" in found
+    assert "worst for Lapsed: AUC 0.6200" in found
+    assert "too few to judge" in found
+    assert "365 and more" in found
+    assert "0.6000 (0.5800 – 0.6200)" in found
+    assert "a share of 0.500, from a score of 0.400 on" in found
+    assert 'le-badge-bad">0.3100' in found
+    assert found.count('role="img"') >= 6
+    assert "style=" not in found[found.index("le-page") :].split("</main>")[0].partition("<svg")[2]
+
+
+def test_the_card_reads_in_chinese(admin_client, version):
+    found = page(admin_client, version, "zh-hans")
+
+    assert "覆盖的目标客户比例" in found
+    assert "表现最差的是" in found
+    assert "too few to judge" not in found
+
+
+def test_a_model_without_a_judgement_has_a_page_too(admin_client, db):
+    found = page(admin_client, ModelVersionFactory(card={}))
+
+    assert "This model was not judged yet" in found
+    assert "What it leans on" not in found
