@@ -8,6 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lifecycle_engine.sdk.explaining import (
+    Contributions,
+    contributions_mixed,
+    tree_contributions,
+)
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import ModelState, Progress
 from plugins.value_estimator.parametric import Parametric
@@ -94,6 +99,13 @@ class Boosting:
         found: Floats = self.mean_share * mean + (1 - self.mean_share) * median
         return found
 
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the expected spend."""
+        mean = tree_contributions(self.models["mean"], frame).through(np.exp)
+        median = tree_contributions(self.models["median"], frame)
+        floored = median.through(lambda spent: np.maximum(spent, 0.0))
+        return contributions_mixed([(self.mean_share, mean), (1 - self.mean_share, floored)])
+
 
 @dataclass(frozen=True)
 class SpendModels:
@@ -145,12 +157,30 @@ class SpendModels:
         found: Floats = np.mean([self._part(part, frame) for part in _PARTS[name]], axis=0)
         return found
 
+    def explain(self, name: Name, frame: pd.DataFrame) -> Contributions | None:
+        """What each feature added to what a candidate expects; None of one with a network."""
+        if name == "recent":
+            return self._fitted_parametric.explain_recent(frame, self.days)
+        parts = _PARTS[name]
+        found = []
+        for part in parts:
+            if part == "boosting" and self.boosting is not None:
+                found.append((1 / len(parts), self.boosting.explain(frame)))
+            elif part == "parametric" and self.parametric is not None:
+                found.append((1 / len(parts), self.parametric.explain(frame, self.days)))
+        return contributions_mixed(found) if len(found) == len(parts) else None
+
     def state(self) -> ModelState:
         """All fitted models in storable form."""
         return ModelState(
             estimators=dict(self.boosting.models) if self.boosting else {},
             arrays=self.network.arrays if self.network else {},
-            params={"parametric": self.parametric.params() if self.parametric else None},
+            params={"parametric": None}
+            if self.parametric is None
+            else {
+                "parametric": self.parametric.params(),
+                "average": dict(self.parametric.average),
+            },
         )
 
     @classmethod
@@ -161,7 +191,7 @@ class SpendModels:
         return cls(
             days,
             Boosting(stored, mean_share) if stored else None,
-            Parametric.restored(parametric) if parametric else None,
+            Parametric.restored(parametric, state.params["average"]) if parametric else None,
             ZeroInflated(state.arrays) if state.arrays else None,
         )
 

@@ -1,12 +1,14 @@
 """BG/NBD and Gamma-Gamma over the engine's features: what they say of each row of a frame."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lifecycle_engine.sdk.explaining import Contributions, few_contributions
 from plugins.value_estimator.bgnbd import BgNbd, History
 from plugins.value_estimator.gamma_gamma import GammaGamma
 
@@ -22,6 +24,8 @@ class Parametric:
 
     bgnbd: BgNbd
     gamma_gamma: GammaGamma
+    #: The median customer, beside whom reasons are told.
+    average: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, frame: pd.DataFrame) -> Self:
@@ -36,6 +40,7 @@ class Parametric:
             BgNbd.fit(_history(rows)),
             # Who paid nothing says nothing about prices; without anybody nothing is expected.
             GammaGamma.fit(orders[paying], mean[paying]) if paying.any() else _NO_MONEY,
+            _average(rows),
         )
 
     def spend(self, frame: pd.DataFrame, days: float) -> Floats:
@@ -45,6 +50,18 @@ class Parametric:
         value = self.gamma_gamma.order_value(orders, mean)
         found: Floats = self.bgnbd.orders(_history(frame), days) * value
         return found
+
+    def explain(self, frame: pd.DataFrame, days: int) -> Contributions:
+        """What each feature added to ``spend``, beside the median customer's."""
+        average = {name: self.average[name] for name in FEATURES}
+        return few_contributions(frame, average=average, output=lambda rows: self.spend(rows, days))
+
+    def explain_recent(self, frame: pd.DataFrame, days: int) -> Contributions:
+        """What each feature added to ``spend_recent``, beside the median customer's."""
+        average = {name: self.average[name] for name in (*FEATURES, f"revenue_{days}d")}
+        return few_contributions(
+            frame, average=average, output=lambda rows: self.spend_recent(rows, days)
+        )
 
     def spend_recent(self, frame: pd.DataFrame, days: int) -> Floats:
         """Half of that, and half of what the customer spent in the last so many days.
@@ -71,9 +88,10 @@ class Parametric:
         return {"bgnbd": self.bgnbd.as_json(), "gamma_gamma": self.gamma_gamma.as_json()}
 
     @classmethod
-    def restored(cls, params: dict[str, Any]) -> Self:
-        """The models with those parameters."""
-        return cls(BgNbd(**params["bgnbd"]), GammaGamma(**params["gamma_gamma"]))
+    def restored(cls, params: dict[str, Any], average: Mapping[str, float] | None = None) -> Self:
+        """The models with those parameters, and the median customer where reasons are wanted."""
+        bgnbd, gamma_gamma = BgNbd(**params["bgnbd"]), GammaGamma(**params["gamma_gamma"])
+        return cls(bgnbd, gamma_gamma, average or {})
 
 
 _NO_MONEY = GammaGamma(p=1.0, q=2.0, gamma=0.0)
@@ -95,6 +113,12 @@ def orders_value_correlation(frame: pd.DataFrame) -> float:
 def recent_spend(frame: pd.DataFrame, days: int) -> Floats:
     """What each customer spent in the last so many days, a feature of the library; 0 or more."""
     return np.maximum(_column(frame, f"revenue_{days}d", 0.0), 0.0)
+
+
+def _average(rows: pd.DataFrame) -> dict[str, float]:
+    """The median customer's features, of all that the models and ``spend_recent`` may read."""
+    read = [name for name in rows if name in FEATURES or name.startswith("revenue_")]
+    return {str(name): float(np.nan_to_num(rows[name].median())) for name in read}
 
 
 def newest(frame: pd.DataFrame) -> NDArray[np.bool_]:

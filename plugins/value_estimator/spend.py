@@ -6,6 +6,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.features import BUYING_HABITS
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
@@ -96,6 +97,10 @@ class Spend(Scorer):
         """The expected spend of each customer."""
         found = self._models.predict(self._chosen, frame)
         return pd.Series(found, index=frame.index, name=self.key)
+
+    def explain(self, frame: pd.DataFrame) -> Contributions | None:
+        """What each feature added to the expected spend; nothing where a network was chosen."""
+        return self._models.explain(self._chosen, frame)
 
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """What the customer spent in the last ``horizon_days``."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lifecycle_engine.scoring.errors import ScorerOutputError
+from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerOutputError
 from lifecycle_engine.scoring.reasons.changes import changes_find
 from lifecycle_engine.scoring.reasons.results import Explained, Reason
 from lifecycle_engine.scoring.reasons.words import words_of
@@ -55,7 +55,10 @@ def importance_measure(
     if not scorer.is_explaining() or frame.empty:
         return []
     rows = np.sort(rng.permutation(len(frame))[:customers])
-    found = importances(contributions_checked(scorer, frame.iloc[rows]))
+    try:
+        found = importances(contributions_checked(scorer, frame.iloc[rows]))
+    except ReasonsMissingError:
+        return []
     whole = sum(size for _, size in found) or 1.0
     return [{"feature": name, "mean": size, "share": size / whole} for name, size in found]
 
@@ -64,11 +67,12 @@ def contributions_checked(scorer: Scorer, frame: pd.DataFrame) -> Contributions:
     """What ``explain`` gives, if it keeps the scorer's promises.
 
     Raises:
-        ScorerOutputError: it gives none, has another index or columns, or no number.
+        ReasonsMissingError: the model that the scorer chose gives none.
+        ScorerOutputError: it has another index or columns, or no number.
     """
     found = scorer.explain(frame)
-    if not isinstance(found, Contributions):
-        raise ScorerOutputError(f"Scorer {scorer.key} gives no reasons")
+    if found is None:
+        raise ReasonsMissingError(f"The model of scorer {scorer.key} gives no reasons")
     if not found.values.index.equals(frame.index) or [*found.values] != [*frame]:
         raise ScorerOutputError(f"Scorer {scorer.key} gives reasons of another shape")
     if not np.isfinite(found.values.to_numpy(float)).all():

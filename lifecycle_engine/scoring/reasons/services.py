@@ -73,7 +73,9 @@ def reasons_refresh(*, scorer_key: str, as_of: datetime) -> Worked:
                 scorer_key=scorer_key, model_version=version, as_of=as_of
             ).order_by("-percentile", "customer_id")
             ids = list(scores.values_list("customer_id", flat=True))
-            done = _explain(version, as_of, ids[:top] if wanted is ReasonsFor.TOP else ids)
+            done = 0
+            with suppress(ReasonsMissingError):  # Of several models the one chosen may give none.
+                done = _explain(version, as_of, ids[:top] if wanted is ReasonsFor.TOP else ids)
             withdrawn = sql_execute("scoring", "reasons_withdraw", {"scorer_key": scorer_key})
             worked = Worked(done, withdrawn)
             job.result(**asdict(worked))

@@ -4,13 +4,19 @@ A scorer's ``explain`` is one line with one of these. They read fitted models an
 library: the pages that staff open compute with them too.
 """
 
-from lifecycle_engine.sdk.explaining.contributions import Contributions
+from lifecycle_engine.sdk.explaining.contributions import (
+    Contributions,
+    contributions_mixed,
+)
+from lifecycle_engine.sdk.explaining.few import few_contributions
 from lifecycle_engine.sdk.explaining.linear import linear_contributions
 from lifecycle_engine.sdk.explaining.networks import integrated_gradients, network_contributions
 from lifecycle_engine.sdk.explaining.trees import tree_contributions
 
 __all__ = [
     "Contributions",
+    "contributions_mixed",
+    "few_contributions",
     "integrated_gradients",
     "linear_contributions",
     "network_contributions",

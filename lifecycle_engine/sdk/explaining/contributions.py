@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,30 @@ class Contributions:
     def scaled(self, slope: float, intercept: float = 0.0) -> Contributions:
         """Those of ``slope * answer + intercept``, such as of a calibrated logit (Platt)."""
         return Contributions(self.values * slope, self.base * slope + intercept)
+
+    def through(self, link: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Contributions:
+        """Those of ``link(answer)``, such as of an amount whose logarithm the model adds up.
+
+        What the link makes of the whole way from the base to an answer is shared out in proportion,
+        which keeps signs and order, and adds up (the rescale rule of DeepLIFT, Shrikumar et al.
+        2017). Exact where the link is a line.
+
+        Args:
+            link: never falls; numbers in an array to numbers in an array.
+        """
+        before = self.totals().to_numpy(float)
+        base = float(link(np.array([self.base]))[0])
+        way = before - self.base
+        steep = np.abs(way) > 1e-12
+        factor = np.zeros(len(before))
+        np.divide(link(before) - base, way, out=factor, where=steep)
+        return Contributions(self.values.mul(factor, axis=0), base)
+
+
+def contributions_mixed(parts: Sequence[tuple[float, Contributions]]) -> Contributions:
+    """Those of a sum of answers, each with its weight: the same sum of their contributions."""
+    (weight, first), *others = parts
+    values, base = first.values * weight, first.base * weight
+    for share, part in others:
+        values, base = values + part.values * share, base + part.base * share
+    return Contributions(values, base)

@@ -128,6 +128,8 @@ def _check_reasons(scorer: Scorer, frame: pd.DataFrame) -> None:
     before = frame.copy()
     found = scorer.explain(frame)
     assert frame.equals(before), f"{scorer.key}: explain changes its frame"
+    if found is None:  # Of several models the one that was chosen may not say why.
+        return
     assert isinstance(found, Contributions), f"{scorer.key}: explain returns no Contributions"
     values = found.values
     assert values.index.equals(frame.index), f"{scorer.key}: explain returns another index"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lifecycle_engine.scoring.errors import ScorerOutputError
+from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerOutputError
 from lifecycle_engine.scoring.reasons.computing import (
     customers_explain,
     importance_measure,
@@ -125,10 +125,17 @@ def test_importance_is_the_mean_size(frame):
     assert importance_measure(Lateness(), frame.iloc[:0], rng=np.random.default_rng(1)) == []
 
 
+def test_the_model_that_was_chosen_may_give_none(frame, monkeypatch):
+    monkeypatch.setattr(Lateness, "explain", lambda self, frame: None)
+
+    with pytest.raises(ReasonsMissingError, match="gives no reasons"):
+        customers_explain(Lateness(), frame, typical={})
+    assert importance_measure(Lateness(), frame, rng=np.random.default_rng(1)) == []
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (lambda frame: None, "gives no reasons"),
         (lambda frame: Contributions(frame.iloc[::-1], 0.0), "another shape"),
         (lambda frame: Contributions(frame.iloc[:, :2], 0.0), "another shape"),
         (lambda frame: Contributions(frame * np.nan, 0.0), "no number"),
