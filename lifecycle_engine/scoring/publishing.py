@@ -46,6 +46,7 @@ def scores_publish(*, run: ScoringRun, objectors: Collection[int]) -> Published:
     """
     started = perf_counter()
     live = _held(run)
+    sql_execute("scoring", "publishing_memory")
     sql_execute("scoring", "score_incoming_create")
     staged = {"run_id": run.pk, "objectors": sorted(objectors)}
     customers = sql_execute("scoring", "incoming_rank", staged)

@@ -8,6 +8,7 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 INCOMING_SQL = (Path(__file__).parents[1] / "sql" / "incoming_create.sql").read_text()
+FILL_SQL = (Path(__file__).parents[1] / "sql" / "score_fill.sql").read_text()
 
 
 class Migration(migrations.Migration):
@@ -300,4 +301,5 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('state', 'running'), ('finished_at__isnull', False), _connector='XOR'), name='scoring_run_over_has_end'),
         ),
         migrations.RunSQL(INCOMING_SQL, 'DROP TABLE scoring_incoming'),
+        migrations.RunSQL(FILL_SQL, migrations.RunSQL.noop),
     ]

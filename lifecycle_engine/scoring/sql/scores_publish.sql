@@ -32,6 +32,7 @@ WITH fresh AS (
     SELECT customer_id, %(scorer_key)s, value, percentile, %(model_version_id)s, %(as_of)s, now()
     FROM fresh
     WHERE id IS NULL
+    ORDER BY customer_id
     RETURNING 1
 ), remembered AS (
     INSERT INTO scoring_scorehistory (
@@ -40,6 +41,7 @@ WITH fresh AS (
     SELECT customer_id, %(scorer_key)s, value, percentile, %(model_version_id)s, %(as_of)s
     FROM fresh
     WHERE moved
+    ORDER BY customer_id
     ON CONFLICT (customer_id, scorer_key, as_of) DO UPDATE SET
         value = excluded.value,
         percentile = excluded.percentile,
