@@ -89,7 +89,7 @@ def customers_score(
         raise OnDemandError(f"The features of scorer {scorer_key} are being renewed") from None
     values = {}
     if len(rows):
-        with _without_tensorflow(scorer_key):
+        with without_tensorflow(scorer_key):
             values = outputs_checked(scorer, rows, scorer.predict).to_dict()
     refused |= {name: "features" for name, pk in wanted.items() if pk not in values}
     return OnDemandScores(
@@ -112,7 +112,7 @@ class Champions:
         kept = self._kept.get(version.scorer_key)
         if kept is not None and kept[:2] == (version.pk, version.sha256):
             return kept[2]
-        with self._lock, _without_tensorflow(version.scorer_key):
+        with self._lock, without_tensorflow(version.scorer_key):
             scorer = scorer_restored(version=version)
         if not isinstance(scorer, Scorer):
             raise OnDemandError(f"Scorer {version.scorer_key} ranks products; it gives no numbers")
@@ -160,7 +160,12 @@ sys.meta_path.insert(0, _Refusing())
 
 
 @contextmanager
-def _without_tensorflow(scorer_key: str) -> Iterator[None]:
+def without_tensorflow(scorer_key: str) -> Iterator[None]:
+    """Refuse TensorFlow to this thread for the length of the block.
+
+    Raises:
+        WorkerNeededError: the block wanted it.
+    """
     before, _refusing.on = getattr(_refusing, "on", False), True
     try:
         yield

@@ -17,7 +17,8 @@ from lifecycle_engine.customers.consents import profiling_objectors
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerBusyError
 from lifecycle_engine.scoring.frames import FrameLostError, customers_frame
-from lifecycle_engine.scoring.models import ModelVersion, Score
+from lifecycle_engine.scoring.models import ModelState, ModelVersion, Score
+from lifecycle_engine.scoring.on_demand import champions, without_tensorflow
 from lifecycle_engine.scoring.reason_models import ReasonsFor, ReasonsSummary, ScoreReasons
 from lifecycle_engine.scoring.reasons.computing import (
     contributions_checked,
@@ -87,20 +88,29 @@ def reasons_ask(*, score: Score) -> Explained:
 
     Raises:
         ReasonsMissingError: the scorer gives none, or the customer is not to be looked at.
+        WorkerNeededError: its model wants TensorFlow.
         ArtefactError: the stored model is not what was stored.
     """
     if not is_explaining(scorers.get(score.scorer_key)):
         raise ReasonsMissingError(f"Scorer {score.scorer_key} gives no reasons")
-    scorer = _restored(score.model_version)
-    frame = _features(scorer, score.model_version, score.as_of, [score.customer_id])
+    with without_tensorflow(score.scorer_key):
+        found = _ask(score)
+    _publish(score.model_version, score.as_of, found)
+    return found[score.customer_id]
+
+
+def _ask(score: Score) -> dict[int, Explained]:
+    version = score.model_version
+    # The process keeps it: whoever asks once asks again.
+    champion = version.state == ModelState.CHAMPION
+    scorer = champions.get(version) if champion else _restored(version)
+    frame = _features(scorer, version, score.as_of, [score.customer_id])
     if frame.empty:
         raise ReasonsMissingError(
             f"There is nothing to explain the score of customer {score.customer_id} by"
         )
     summary = ReasonsSummary.objects.filter(scorer_key=score.scorer_key).first()
-    found = customers_explain(scorer, frame, typical=summary.typical if summary else {})
-    _publish(score.model_version, score.as_of, found)
-    return found[score.customer_id]
+    return customers_explain(scorer, frame, typical=summary.typical if summary else {})
 
 
 def is_explaining(scorer_class: type[BaseScorer]) -> bool:

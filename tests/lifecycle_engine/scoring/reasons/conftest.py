@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lifecycle_engine.scoring.on_demand import champions
 from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.services import model_train
 from lifecycle_engine.sdk.explaining import linear_contributions
@@ -24,6 +25,7 @@ def lapse(dummy, monkeypatch):
             mean=np.zeros(frame.shape[1]),
         )
 
+    champions.clear()
     monkeypatch.setattr(dummy.Lapse, "explain", explain)
     monkeypatch.setattr(dummy.Lapse, "wanted", "lower")
     return dummy.Lapse

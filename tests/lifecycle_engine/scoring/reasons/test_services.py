@@ -1,5 +1,6 @@
 """Reasons are worked out after a run and on demand, fit their score, and go with it."""
 
+import importlib
 from datetime import timedelta
 
 import pytest
@@ -107,6 +108,19 @@ def test_who_objects_is_not_looked_at(scored):
     with pytest.raises(ReasonsMissingError, match=f"customer {score.customer_id}"):
         reasons_ask(score=score)
 
+    assert not ScoreReasons.objects.exists()
+
+
+def test_tensorflow_is_refused_where_a_page_is_made(scored, lapse, monkeypatch, admin_client):
+    def explain(self, frame):
+        importlib.import_module("tensorflow.nothing_of_the_kind")
+
+    monkeypatch.setattr(lapse, "explain", explain)
+    score = Score.objects.first()
+
+    page = admin_client.post(reverse("admin:scoring_score_explain", args=[score.pk]), follow=True)
+
+    assert "needs TensorFlow" in page.text
     assert not ScoreReasons.objects.exists()
 
 
