@@ -33,6 +33,7 @@ from lifecycle_engine.console.lookalike_pages import (
     lookalike_start_view,
 )
 from lifecycle_engine.console.model_card import model_card_context
+from lifecycle_engine.console.model_pages import changes_context, model_move_view
 from lifecycle_engine.console.privacy_pages import (
     customer_erase_view,
     customer_export_view,
@@ -227,8 +228,14 @@ class ModelVersionPage(ModelVersionAdmin, PageAdmin):
     page_template = "console/model_card.html"
 
     def page_context(self, request: HttpRequest, record: ModelVersion) -> dict[str, Any]:
-        """The model's card."""
-        return model_card_context(request, record)
+        """The model's card, and what can be done with it."""
+        return model_card_context(request, record) | changes_context(request, record)
+
+    def get_urls(self) -> list[URLPattern]:
+        """What staff can do with a version, before the pages of the records."""
+        view = self.admin_site.admin_view(model_move_view)
+        own = [path("<int:version_id>/move/", view, name="scoring_modelversion_move")]
+        return [*own, *super().get_urls()]
 
 
 @admin.register(Lookalike)

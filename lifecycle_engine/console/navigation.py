@@ -47,6 +47,7 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
         _("Models"),
         (
             (_("Model versions"), "neurology", "scoring.modelversion"),
+            (_("Model changes"), "history", "scoring.modelchange"),
             (_("Scoring runs"), "directions_run", "scoring.scoringrun"),
             (_("Scores"), "speed", "scoring.score"),
             (_("Recommendations"), "recommend", "scoring.recommendation"),

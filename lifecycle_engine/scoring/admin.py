@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.core.words import duration_words
+from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.lookalike_models import (
     Lookalike,
     LookalikeCustomer,
@@ -73,13 +74,25 @@ class ModelVersionAdmin(RecordAdmin):
         description=_("state"),
         colours={
             ModelState.CHAMPION: "success",
-            ModelState.CANDIDATE: "info",
+            ModelState.CHALLENGER: "info",
+            ModelState.SHADOW: "info",
             ModelState.RETIRED: "warning",
         },
     )
     def state_shown(self, version: ModelVersion) -> tuple[str, str]:
         """The state as a coloured label."""
         return version.state, str(version.get_state_display())
+
+
+@admin.register(ModelChange)
+class ModelChangeAdmin(RecordAdmin):
+    """Which model was used for what, by whose decision."""
+
+    list_display = ["model_version", "before", "after", "cause", "reason", "by", "at"]
+    list_filter = ["cause"]
+    list_select_related = ["model_version"]
+    search_fields = ["=scorer_key"]
+    ordering = ["-id"]
 
 
 @admin.register(Score)

@@ -74,6 +74,10 @@ class ModelMissingError(ScoringError):
     """A scorer has no trained model to score with."""
 
 
+class ModelChangeError(ScoringError):
+    """A model version can't be brought to that state; the message says why."""
+
+
 class ArtefactError(ScoringError):
     """A stored model is not what was stored, or holds what a model must not hold."""
 

@@ -6,7 +6,11 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.scoring import lookalike_models, run_models  # noqa: F401 - of this app too
+from lifecycle_engine.scoring import (  # noqa: F401 - of this app too
+    change_models,
+    lookalike_models,
+    run_models,
+)
 from lifecycle_engine.scoring.reason_models import ReasonsFor
 
 #: Customers whose reasons are worked out after a run, unless staff say otherwise.
@@ -21,6 +25,13 @@ class ScorerMode(models.TextChoices):
     LIVE = "live", _("Live")
 
 
+class PromotionMode(models.TextChoices):
+    """Who makes a new model the champion."""
+
+    RULE = "rule", _("The rule")
+    HAND = "hand", _("Staff only")
+
+
 class ScorerSetting(models.Model):
     """What staff set for a registered scorer."""
 
@@ -29,6 +40,13 @@ class ScorerSetting(models.Model):
         _("mode"), max_length=8, choices=ScorerMode.choices, default=ScorerMode.LIVE
     )
     config = models.JSONField(_("configuration"), default=dict, blank=True)
+    promotion = models.CharField(
+        _("promotion by"),
+        max_length=8,
+        choices=PromotionMode.choices,
+        default=PromotionMode.RULE,
+        help_text=_("Set it to staff only to keep a model that was promoted by hand."),
+    )
     reasons = models.CharField(
         _("reasons for"), max_length=10, choices=ReasonsFor.choices, default=ReasonsFor.TOP
     )
@@ -49,7 +67,8 @@ class ScorerSetting(models.Model):
 class ModelState(models.TextChoices):
     """What a model version is used for."""
 
-    CANDIDATE = "candidate", _("Candidate")
+    CHALLENGER = "challenger", _("Challenger")
+    SHADOW = "shadow", _("Shadow")
     CHAMPION = "champion", _("Champion")
     RETIRED = "retired", _("Retired")
 
@@ -60,7 +79,7 @@ class ModelVersion(models.Model):
     scorer_key = models.CharField(_("scorer"), max_length=80)
     number = models.PositiveIntegerField(_("number"))
     state = models.CharField(
-        _("state"), max_length=12, choices=ModelState.choices, default=ModelState.CANDIDATE
+        _("state"), max_length=12, choices=ModelState.choices, default=ModelState.CHALLENGER
     )
     as_of = models.DateTimeField(
         _("as of"), help_text=_("The model has seen nothing later than this.")
@@ -78,6 +97,13 @@ class ModelVersion(models.Model):
     )
     artefact = models.CharField(_("artefact"), max_length=200)
     sha256 = models.CharField(_("SHA-256"), max_length=64)
+    held_artefact = models.CharField(
+        _("artefact of the judged model"),
+        max_length=200,
+        blank=True,
+        help_text=_("Has not seen the last window: what a later model is compared with."),
+    )
+    held_sha256 = models.CharField(_("its SHA-256"), max_length=64, blank=True)
     plugin_version = models.CharField(_("plugin version"), max_length=20)
     fingerprint = models.CharField(
         _("fingerprint"),
@@ -97,6 +123,13 @@ class ModelVersion(models.Model):
                 fields=["scorer_key"],
                 condition=Q(state="champion"),
                 name="model_one_champion",
+            ),
+            models.UniqueConstraint(
+                fields=["scorer_key"], condition=Q(state="shadow"), name="model_one_shadow"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["challenger", "shadow", "champion", "retired"]),
+                name="model_state_known",
             ),
         ]
 

@@ -14,19 +14,22 @@ from lifecycle_engine.core.jobs import JobHandle, job_run
 from lifecycle_engine.customers.consents import profiling_objectors
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.artefacts import artefact_save
+from lifecycle_engine.scoring.change_models import ChangeCause
+from lifecycle_engine.scoring.contests import Decision, model_decide
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 from lifecycle_engine.scoring.selectors import plugin_version, scorer_build
-from lifecycle_engine.scoring.training import Trained, scorer_fit
+from lifecycle_engine.scoring.training import scorer_fit
 from lifecycle_engine.scoring.turns import scorer_turn
+from lifecycle_engine.scoring.versions import model_move
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 
 
 def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersion:
     """Train a scorer on everything before ``as_of`` and keep it as a new model version.
 
-    It becomes the champion if it beats its baseline on the last ``horizon_days`` before ``as_of``,
-    or if there is no other; else it stays a candidate. Its card says which, and how good it is.
+    Whether it becomes the champion is the rule's to say (``contests.model_decide``); else it stays
+    a challenger. Its card says which and why, and how good it is.
     When scorer, configuration, plugin version and data are those of an existing version, that
     version is returned and nothing happens.
 
@@ -105,19 +108,27 @@ def _train(
         plugin_version=manifest["plugin_version"],
         fingerprint=digest,
     )
-    _version_add(version, trained)
+    if trained.held is not None:
+        version.held_artefact, version.held_sha256 = trained.held.path, trained.held.sha256
+    decision = model_decide(version, trained, seed=int(digest[:8], 16))
+    version.card["better_than_baseline"] = trained.better
+    version.card["decided_by"] = next(iter(trained.comparisons))
+    version.card["decision"] = decision.as_json()
+    _version_add(version, decision)
     job.result(model=version.number, state=version.state, rows=version.rows)
     return version
 
 
 @transaction.atomic
-def _version_add(version: ModelVersion, trained: Trained) -> None:
+def _version_add(version: ModelVersion, decision: Decision) -> None:
     others = ModelVersion.objects.filter(scorer_key=version.scorer_key)
     version.number = (others.aggregate(last=Max("number"))["last"] or 0) + 1
-    champion = others.filter(state=ModelState.CHAMPION)
-    if trained.better or not champion.exists():
-        champion.update(state=ModelState.RETIRED)
-        version.state = ModelState.CHAMPION
-    version.card["better_than_baseline"] = trained.better
-    version.card["decided_by"] = next(iter(trained.comparisons))
     version.save()
+    if decision.promoted:
+        model_move(
+            version_id=version.pk,
+            to=ModelState.CHAMPION,
+            reason=decision.reason,
+            cause=ChangeCause.RULE,
+        )
+        version.state = ModelState.CHAMPION

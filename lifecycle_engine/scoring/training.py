@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.artefacts import Artefact, artefact_save
 from lifecycle_engine.scoring.cards.building import Judged, quality, window
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import Need, TrainingDataError
@@ -33,11 +34,15 @@ class Trained:
         rows: how many rows the final fit learned from.
         comparisons: the metrics on the validation window; the first decides.
         card: the rest of the model card.
+        judged: what the model said of the window that judged it; None of a ranking.
+        held: the artefact of the model that was judged, which has not seen that window.
     """
 
     rows: int
     comparisons: dict[str, Comparison]
     card: dict[str, Any] = field(default_factory=dict)
+    judged: Judged | None = None
+    held: Artefact | None = None
 
     @property
     def better(self) -> bool:
@@ -92,6 +97,8 @@ class _TabularFit:
         found = quality(self.scorer, judged, learned=learned, seed=self.seed)
         clock.lap("judging")
         report = self.scorer.report()
+        # Stored now: the next fit may change what the state refers to.
+        held = artefact_save(folder=f"models/{self.scorer.key}", state=self.scorer.state())
         rows = len(self._fit(parts, dates.everything).frame)
         clock.lap("fit for use")
         choice = None if dates.choice is None else window(self.scorer, parts[dates.choice])
@@ -104,7 +111,7 @@ class _TabularFit:
             "cost": clock.as_json(),
             **found.more,
         }
-        return Trained(rows=rows, comparisons=found.comparisons, card=card)
+        return Trained(rows, found.comparisons, card, judged=judged, held=held)
 
     @cached_property
     def _rng(self) -> np.random.Generator:

@@ -42,6 +42,7 @@ RECORDS = {
         "lookalike",
         "lookalikecustomer",
         "modelversion",
+        "modelchange",
         "reasonssummary",
         "recommendation",
         "score",

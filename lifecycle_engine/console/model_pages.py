@@ -1,0 +1,105 @@
+"""What staff do with a model version on its card: promote, roll back, shadow, retire."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from lifecycle_engine.scoring.change_models import ModelChange
+from lifecycle_engine.scoring.errors import ModelChangeError
+from lifecycle_engine.scoring.models import ModelState, ModelVersion
+from lifecycle_engine.scoring.versions import model_move, model_roll_back
+
+_CHANGES_SHOWN = 10
+#: What the rule says (``scoring.contests``), in the reader's language.
+_REASONS = {
+    "the first model": gettext_lazy("the first model"),
+    "not better than its baseline": gettext_lazy("not better than its baseline"),
+    "staff promote this scorer's models": gettext_lazy("staff promote this scorer's models"),
+    "better than its baseline": gettext_lazy("better than its baseline"),
+    "the champion wants other features": gettext_lazy("the champion wants other features"),
+    "the champion has seen the newest window": gettext_lazy(
+        "the champion has seen the newest window"
+    ),
+    "better than the champion": gettext_lazy("better than the champion"),
+    "the same recipe on newer data, not worse": gettext_lazy(
+        "the same recipe on newer data, not worse"
+    ),
+    "worse than the champion": gettext_lazy("worse than the champion"),
+    "not shown to be better than the champion": gettext_lazy(
+        "not shown to be better than the champion"
+    ),
+}
+
+
+def changes_context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
+    """What can be done with the version, and what was done with the scorer's models."""
+    champion = version.state == ModelState.CHAMPION
+    moves = [
+        (state.value, label)
+        for state, label in (
+            (ModelState.CHAMPION, _("Promote")),
+            (ModelState.SHADOW, _("Make it the shadow")),
+            (ModelState.CHALLENGER, _("Make a challenger")),
+            (ModelState.RETIRED, _("Retire")),
+        )
+        if not champion and state != version.state
+    ]
+    changes = ModelChange.objects.filter(scorer_key=version.scorer_key).select_related(
+        "model_version"
+    )
+    return {
+        "moves": [("roll_back", _("Roll back to the one before"))] if champion else moves,
+        "may_change": request.user.has_perm("scoring.change_modelversion"),
+        "changes": [_change(change) for change in changes.order_by("-pk")[:_CHANGES_SHOWN]],
+        "decision": _decision(version),
+    }
+
+
+@require_POST
+def model_move_view(request: HttpRequest, version_id: int) -> HttpResponse:
+    """Do what was asked, with the reason that was given."""
+    if not request.user.has_perm("scoring.change_modelversion"):
+        raise PermissionDenied
+    version = get_object_or_404(ModelVersion, pk=version_id)
+    reason, by = request.POST.get("reason", ""), request.user.get_username()
+    to = request.POST.get("to", "")
+    try:
+        if to == "roll_back":
+            moved = model_roll_back(scorer_key=version.scorer_key, reason=reason, by=by)
+        elif to in ModelState.values:
+            moved = model_move(version_id=version.pk, to=ModelState(to), reason=reason, by=by)
+        else:
+            raise ModelChangeError(f"There is no state {to!r}")
+    except ModelChangeError as error:
+        messages.error(request, str(error))
+    else:
+        state = moved.get_state_display()
+        messages.success(request, _("%(model)s: %(state)s") % {"model": moved, "state": state})
+    return HttpResponseRedirect(reverse("admin:scoring_modelversion_change", args=[version.pk]))
+
+
+def _decision(version: ModelVersion) -> dict[str, Any] | None:
+    decision = version.card.get("decision")
+    if not decision:
+        return None
+    return decision | {"reason": _REASONS.get(decision["reason"], decision["reason"])}
+
+
+def _change(change: ModelChange) -> dict[str, Any]:
+    states = dict(ModelState.choices)
+    return {
+        "number": change.model_version.number,
+        "before": states.get(ModelState(change.before), "") if change.before else "–",
+        "after": states[ModelState(change.after)],
+        "cause": change.get_cause_display(),
+        "reason": _REASONS.get(change.reason, change.reason),
+        "by": change.by,
+        "at": change.at,
+    }

@@ -1,0 +1,115 @@
+"""Whether a new model takes the champion's place: the rule."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from lifecycle_engine.scoring.artefacts import artefact_load
+from lifecycle_engine.scoring.cards.building import Judged
+from lifecycle_engine.scoring.measures import metrics_for
+from lifecycle_engine.scoring.metrics import Comparison, compared
+from lifecycle_engine.scoring.models import (
+    ModelState,
+    ModelVersion,
+    PromotionMode,
+    ScorerSetting,
+)
+from lifecycle_engine.scoring.promises import outputs_checked
+from lifecycle_engine.scoring.selectors import scorer_build
+from lifecycle_engine.scoring.training import Trained
+from lifecycle_engine.sdk.scorers import Scorer
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the rule says of a new model.
+
+    Attributes:
+        promoted: whether it becomes the champion.
+        reason: why, in a few words.
+        contest: the metric that decides, new model against champion, where both were asked.
+        champion: the number of the champion that it was compared with.
+    """
+
+    promoted: bool
+    reason: str
+    contest: Comparison | None = None
+    champion: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For the card."""
+        contest = None if self.contest is None else self.contest.as_json()
+        return {
+            "promoted": self.promoted,
+            "reason": self.reason,
+            "champion": self.champion,
+            "contest": contest,
+        }
+
+
+def model_decide(version: ModelVersion, trained: Trained, *, seed: int) -> Decision:
+    """Apply the rule to a version that was just trained and is not stored yet.
+
+    The first model scores. A later one has to beat its baseline, and is compared with the champion
+    on the same customers of the newest complete window, by models that have not seen it. The same
+    recipe on newer data takes over unless it is shown to be worse; another recipe has to be
+    shown to be better.
+    """
+    champion = ModelVersion.objects.filter(
+        scorer_key=version.scorer_key, state=ModelState.CHAMPION
+    ).first()
+    if champion is None:
+        return Decision(True, "the first model")
+    if not trained.better:
+        return Decision(False, "not better than its baseline", champion=champion.number)
+    setting = ScorerSetting.objects.filter(key=version.scorer_key).first()
+    if setting is not None and setting.promotion == PromotionMode.HAND:
+        return Decision(False, "staff promote this scorer's models", champion=champion.number)
+    if trained.judged is None:
+        return Decision(True, "better than its baseline", champion=champion.number)
+    if champion.features != version.features:
+        return Decision(True, "the champion wants other features", champion=champion.number)
+    return _contest(champion, version, trained.judged, seed)
+
+
+def _contest(champion: ModelVersion, version: ModelVersion, judged: Judged, seed: int) -> Decision:
+    same = (champion.config, champion.plugin_version) == (version.config, version.plugin_version)
+    scorer = _unseeing(champion, judged)
+    if scorer is None:
+        return Decision(same, "the champion has seen the newest window", champion=champion.number)
+    name, metric = next(iter(metrics_for(scorer.output).items()))
+    contest = compared(
+        {name: metric},
+        target=judged.target,
+        model=judged.model,
+        baseline=outputs_checked(scorer, judged.part.frame, scorer.judged).to_numpy(),
+        rng=np.random.default_rng(seed),
+    )[name]
+    sign = 1 if contest.higher_is_better else -1
+    worse = max(sign * contest.low, sign * contest.high) < 0
+    better = min(sign * contest.low, sign * contest.high) > 0
+    if better:
+        return Decision(True, "better than the champion", contest, champion.number)
+    if same and not worse:
+        return Decision(True, "the same recipe on newer data, not worse", contest, champion.number)
+    reason = "worse than the champion" if worse else "not shown to be better than the champion"
+    return Decision(False, reason, contest, champion.number)
+
+
+def _unseeing(champion: ModelVersion, judged: Judged) -> Scorer | None:
+    """The champion as a model that has not seen the window; None where there is none."""
+    cutoff = judged.part.frame.index[0][0]
+    scorer = scorer_build(scorer_key=champion.scorer_key, config=champion.config)
+    assert isinstance(scorer, Scorer)  # noqa: S101 - what was judged is tabular.
+    if champion.as_of <= cutoff:
+        path, sha256 = champion.artefact, champion.sha256
+    elif champion.held_artefact and (
+        champion.as_of - timedelta(days=scorer.horizon_days) <= cutoff
+    ):
+        path, sha256 = champion.held_artefact, champion.held_sha256
+    else:
+        return None
+    scorer.restore(artefact_load(path=path, sha256=sha256))
+    return scorer
