@@ -86,7 +86,7 @@ def model_move_view(request: HttpRequest, version_id: int) -> HttpResponse:
 
 
 def _decision(version: ModelVersion) -> dict[str, Any] | None:
-    decision = version.card.get("decision")
+    decision: dict[str, Any] | None = version.card.get("decision")
     if not decision:
         return None
     return decision | {"reason": _REASONS.get(decision["reason"], decision["reason"])}

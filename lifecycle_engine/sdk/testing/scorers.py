@@ -1,14 +1,18 @@
 """What a scorer has to keep to, checked in one call."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
 from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import ModelState, Probability, Scorer
+from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.testing.shop import shop_tables
 
 #: Days between the cut-off dates of the generated training data.
 _STEP_DAYS = 15
@@ -32,6 +36,9 @@ def check_scorer(
     Raises:
         AssertionError: the scorer breaks a promise; the message says which.
     """
+    own = (scorer_class.population, scorer_class.own_features)
+    if own != (Scorer.population, Scorer.own_features):
+        check_point_in_time(scorer_class, config=config)
     scorer = _fitted(scorer_class, config, rows, seed)
     frame = _features(scorer_class, rows, np.random.default_rng(seed + 1))
     for method in ("predict", "judged", "baseline"):
@@ -43,6 +50,34 @@ def check_scorer(
     _check_state(scorer, frame, config)
     if scorer_class.is_explaining():
         _check_reasons(scorer, frame)
+
+
+def check_point_in_time(scorer_class: type[Scorer], *, config: Config | None = None) -> None:
+    """Check that population and own features are the same where there is no future to peek at.
+
+    The engine's tables refuse to be asked for it; this also finds a way round them.
+
+    Args:
+        scorer_class: the scorer.
+        config: its configuration; by default the one it has without any.
+
+    Raises:
+        AssertionError: what is told of a moment depends on what happened after it.
+    """
+    shop, scorer = shop_tables(), scorer_class(config)
+    present = shop.as_of - timedelta(days=scorer.horizon_days)
+    known = shop.window(shop.as_of - timedelta(days=3_650), present)
+    ended = known.without_future()
+    for name in ("population", "own_features"):
+        whole, past = (_told(getattr(scorer, name)(tables), tables) for tables in (known, ended))
+        assert whole.equals(past), f"{scorer.key}: {name} depends on what happens afterwards"
+
+
+def _told(expression: ir.Table | None, tables: Tables) -> pd.DataFrame:
+    if expression is None:
+        return pd.DataFrame()
+    found: pd.DataFrame = tables.execute(expression).to_pandas()
+    return found.sort_values("customer_id", ignore_index=True)
 
 
 def training_data(

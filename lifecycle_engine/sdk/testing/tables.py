@@ -102,6 +102,11 @@ class MemoryTables(Tables):
         other._start, other._as_of = start, end
         return other
 
+    def without_future(self) -> MemoryTables:
+        """The same, with nothing from ``as_of`` on left that one could peek at."""
+        rows = {name: self.execute(self[name]) for name in self._tables}
+        return MemoryTables(as_of=self.as_of, **rows)
+
     def execute(self, expression: ir.Expr) -> pa.Table:
         """Compute a table expression."""
         table = expression.as_table()
