@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.errors import ModelChangeError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
-from lifecycle_engine.scoring.versions import model_move, model_roll_back
+from lifecycle_engine.scoring.versions import model_before, model_move, model_roll_back
 
 _CHANGES_SHOWN = 10
 #: What the rule says (``scoring.contests``), in the reader's language.
@@ -41,21 +41,25 @@ _REASONS = {
 def changes_context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
     """What can be done with the version, and what was done with the scorer's models."""
     champion = version.state == ModelState.CHAMPION
-    moves = [
-        (state.value, label)
-        for state, label in (
-            (ModelState.CHAMPION, _("Promote")),
-            (ModelState.SHADOW, _("Make it the shadow")),
-            (ModelState.CHALLENGER, _("Make a challenger")),
-            (ModelState.RETIRED, _("Retire")),
-        )
-        if not champion and state != version.state
-    ]
+    if champion:
+        back = [("roll_back", _("Roll back to the one before"))]
+        moves = back if model_before(champion=version) else []
+    else:
+        moves = [
+            (state.value, label)
+            for state, label in (
+                (ModelState.CHAMPION, _("Promote")),
+                (ModelState.SHADOW, _("Make it the shadow")),
+                (ModelState.CHALLENGER, _("Make a challenger")),
+                (ModelState.RETIRED, _("Retire")),
+            )
+            if state != version.state
+        ]
     changes = ModelChange.objects.filter(scorer_key=version.scorer_key).select_related(
         "model_version"
     )
     return {
-        "moves": [("roll_back", _("Roll back to the one before"))] if champion else moves,
+        "moves": moves,
         "may_change": request.user.has_perm("scoring.change_modelversion"),
         "changes": [_change(change) for change in changes.order_by("-pk")[:_CHANGES_SHOWN]],
         "decision": _decision(version),

@@ -24,7 +24,6 @@ class Need:
     found: int
 
 
-#: Figures in the words of a developer; staff read them in theirs (``console.model_training``).
 _NEEDS = {
     "customers": "customers",
     "positives": "customers of whom it came true",

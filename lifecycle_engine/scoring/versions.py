@@ -57,25 +57,32 @@ def model_roll_back(*, scorer_key: str, reason: str, by: str) -> ModelVersion:
     if champion is None:
         raise ModelChangeError(f"Scorer {scorer_key} has no champion to roll back from")
     _locked(champion.pk)
-    before = (
-        ModelChange.objects.filter(
-            scorer_key=scorer_key,
-            before=ModelState.CHAMPION,
-            model_version__state=ModelState.RETIRED,
-        )
-        .exclude(model_version=champion)
-        .order_by("-pk")
-        .first()
-    )
+    before = model_before(champion=champion)
     if before is None:
         raise ModelChangeError(f"Scorer {scorer_key} had no champion before {champion}")
     return model_move(
-        version_id=before.model_version_id,
+        version_id=before.pk,
         to=ModelState.CHAMPION,
         reason=reason,
         by=by,
         cause=ChangeCause.ROLL_BACK,
     )
+
+
+def model_before(*, champion: ModelVersion) -> ModelVersion | None:
+    """The newest of the versions that were champion before and are retired."""
+    change = (
+        ModelChange.objects.filter(
+            scorer_key=champion.scorer_key,
+            before=ModelState.CHAMPION,
+            model_version__state=ModelState.RETIRED,
+        )
+        .exclude(model_version=champion)
+        .select_related("model_version")
+        .order_by("-pk")
+        .first()
+    )
+    return None if change is None else change.model_version
 
 
 def _locked(version_id: int) -> ModelVersion:

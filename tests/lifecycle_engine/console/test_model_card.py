@@ -5,6 +5,8 @@ import pytest
 from django.urls import reverse
 
 from lifecycle_engine.scoring.cards.curves import curves
+from lifecycle_engine.scoring.models import ModelState
+from lifecycle_engine.scoring.versions import model_move
 from lifecycle_engine.sdk.scorers import Probability
 from tests.factories.scoring import ModelVersionFactory
 
@@ -98,3 +100,17 @@ def test_a_model_without_a_judgement_has_a_page_too(admin_client, db):
 
     assert "This model was not judged yet" in found
     assert "What it leans on" not in found
+
+
+def test_only_a_champion_that_replaced_another_can_be_rolled_back(admin_client, db):
+    first, second = (
+        ModelVersionFactory(number=number, state=ModelState.CHALLENGER) for number in (1, 2)
+    )
+    why = {"reason": "It calls whom we want", "by": "anna"}
+    model_move(version_id=first.pk, to=ModelState.CHAMPION, **why)
+    assert "Roll back to the one before" not in page(admin_client, first)
+
+    model_move(version_id=second.pk, to=ModelState.CHAMPION, **why)
+
+    assert "Roll back to the one before" in page(admin_client, second)
+    assert "Promote" in page(admin_client, first)
