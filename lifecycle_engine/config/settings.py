@@ -226,6 +226,8 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS = {
     # Several things have a "state" and a "kind".
     "ENUM_NAME_OVERRIDES": {
+        "ModelStateEnum": "lifecycle_engine.scoring.models.ModelState",
+        "LookalikeStateEnum": "lifecycle_engine.scoring.lookalike_models.LookalikeState",
         "SegmentStateEnum": "lifecycle_engine.segments.models.SegmentState",
         "SegmentKindEnum": "lifecycle_engine.segments.models.SegmentKind",
     },
