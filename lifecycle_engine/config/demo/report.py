@@ -21,6 +21,7 @@ from lifecycle_engine.rewards.models import Coupon
 from lifecycle_engine.segments.models import Segment
 from lifecycle_engine.warehouse.session import warehouse_session
 
+#: Those that are printed; the others are in the JSON and on the models' cards.
 _METRICS = {
     "auc": "AUC",
     "average_precision": "average precision",
@@ -124,11 +125,14 @@ def _models_table(models: dict[str, Any]) -> Table:
         title="How good the scores were in the real December",
     )
     for scorer, outcome in models.items():
-        for name, metric in outcome["metrics"].items():
+        for name, words in _METRICS.items():
+            if name not in outcome["metrics"]:
+                continue
+            metric = outcome["metrics"][name]
             mark = "[green]" if metric["better"] else "[red]"
             table.add_row(
                 scorer,
-                _METRICS.get(name, name),
+                words,
                 f"{mark}{metric['model']:.3f}[/]",
                 f"{metric['baseline']:.3f} ({_BASELINES[scorer]})",
                 f"{metric['difference']:+.3f} ({metric['low']:+.3f} to {metric['high']:+.3f})",
