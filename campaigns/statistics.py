@@ -9,10 +9,8 @@ look at a time that was fixed before; whoever looks daily and stops at the first
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 
-CONFIDENCE = 0.95
-_Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+from lifecycle_engine.core.intervals import Z, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +78,12 @@ def rates_difference(
     )
 
 
-def wilson_interval(successes: int, of: int) -> tuple[float, float]:
-    """The score interval of one proportion (E. B. Wilson, JASA 22, 1927)."""
-    rate, z2 = successes / of, _Z**2
-    centre = rate + z2 / (2 * of)
-    margin = _Z * sqrt(rate * (1 - rate) / of + z2 / (4 * of * of))
-    return (centre - margin) / (1 + z2 / of), (centre + margin) / (1 + z2 / of)
-
-
 def student_quantile(freedom: float) -> float:
     """The 97.5 % quantile of Student's t.
 
     The expansion of Abramowitz and Stegun 26.7.5; within 0.2 % from 5 degrees of freedom on.
     """
-    z = _Z
+    z = Z
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,

@@ -29,6 +29,8 @@ class Scope(models.TextChoices):
     SEGMENTS_READ = "segments:read", _("Read segments")
     SEGMENTS_WRITE = "segments:write", _("Write segments and their lists")
     SEGMENTS_PREVIEW = "segments:preview", _("Preview rules")
+    TARGETS_READ = "targets:read", _("Read targets of scorers")
+    TARGETS_WRITE = "targets:write", _("Make and archive targets of scorers")
     COUPONS_REDEEM = "coupons:redeem", _("Redeem coupons")
 
 

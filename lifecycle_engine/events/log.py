@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
+from psycopg.abc import Buffer
+from psycopg.types.numeric import DecimalBinaryDumper
 from uuid_utils import uuid7
 
 from lifecycle_engine.core.bulk import copy_rows
@@ -19,7 +23,8 @@ _COLUMNS = {
     # Bytes go out as they are, and that is what PostgreSQL wants to see of a jsonb: its version,
     # which is 1, and the text. It saves decoding what was just encoded.
     "properties": "bytea",
-    "value": "numeric",
+    # The same way, for amounts that come again and again.
+    "value": "bytea",
     "currency": "text",
     "product_sku": "text",
     "category": "text",
@@ -29,6 +34,8 @@ _COLUMNS = {
     "sent_at": "timestamptz",
     "received_at": "timestamptz",
 }
+
+_numeric_dumper = DecimalBinaryDumper(Decimal)
 
 
 def receipts_take(
@@ -60,11 +67,17 @@ def log_write(rows: Iterable[LogRow], *, received: bool = True) -> None:
         (
             (
                 uuid7(), row.source, row.customer_id, row.message_id, row.name,
-                b"\x01" + row.properties, row.value, row.currency, row.product_sku, row.category,
-                row.campaign, row.occurred_at, row.original_timestamp, row.sent_at,
+                b"\x01" + row.properties, _numeric(row.value), row.currency, row.product_sku,
+                row.category, row.campaign, row.occurred_at, row.original_timestamp, row.sent_at,
                 *((row.received_at,) if received else ()),
             )
             for row in rows
         ),
         types=list(columns.values()),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=10_000)
+def _numeric(amount: Decimal | None) -> Buffer | None:
+    """The amount in PostgreSQL's binary format."""
+    return None if amount is None else _numeric_dumper.dump(amount)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 _CENT = Decimal("0.01")
@@ -31,11 +32,20 @@ def _first_money(*values: object) -> Decimal | None:
 
 
 def _money(value: object) -> Decimal | None:
-    # Every event comes by here: a plain number is done with at once.
-    if type(value) is not float and not _is_amount(value):
-        return None
+    # Nearly all are JSON numbers, and a shop's prices come again and again.
+    if type(value) is float:
+        return _price(value)
+    return _amount(str(value)) if _is_amount(value) else None
+
+
+@lru_cache(maxsize=10_000)
+def _price(value: float) -> Decimal | None:
+    return _amount(str(value))
+
+
+def _amount(text: str) -> Decimal | None:
     try:
-        money = Decimal(str(value))
+        money = Decimal(text)
     except (InvalidOperation, ValueError):
         return None
     if not money.is_finite() or not -_VALUE_LIMIT < money < _VALUE_LIMIT:
@@ -44,7 +54,7 @@ def _money(value: object) -> Decimal | None:
 
 
 def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float | str | Decimal) and not isinstance(value, bool)
+    return isinstance(value, int | str | Decimal) and not isinstance(value, bool)
 
 
 def _fitting(value: object, limit: int) -> str | None:

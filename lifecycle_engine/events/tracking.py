@@ -252,9 +252,10 @@ def _refused(error: TrackingError) -> HttpResponse:
 
 
 def _answer(status: int, body: object, headers: dict[str, str] | None = None) -> HttpResponse:
+    content = msgspec.json.encode(body)
     return HttpResponse(
-        msgspec.json.encode(body),
+        content,
         status=status,
         content_type="application/json",
-        headers=_CORS | (headers or {}),
+        headers=_CORS | {"Content-Length": str(len(content))} | (headers or {}),
     )

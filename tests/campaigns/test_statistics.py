@@ -8,7 +8,6 @@ from campaigns.statistics import (
     means_difference,
     rates_difference,
     student_quantile,
-    wilson_interval,
 )
 
 
@@ -32,12 +31,6 @@ def test_newcombes_example():
     found = rates_difference(treated=56, treated_of=70, held_out=48, held_out_of=80)
     assert found.estimate == pytest.approx(0.2)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
-
-
-def test_wilsons_interval_at_the_border():
-    low, high = wilson_interval(0, 10)
-    assert low == pytest.approx(0, abs=1e-12)
-    assert high == pytest.approx(0.2775, abs=1e-4)
 
 
 def test_nothing_to_compare_is_none():

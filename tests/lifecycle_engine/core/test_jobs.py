@@ -1,10 +1,17 @@
 """Background work: queued after commit, recorded while it runs."""
 
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
 import pytest
 from celery import current_app
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
-from lifecycle_engine.core.jobs import enqueue, job_run
+from lifecycle_engine.core.bulk import adbc_url
+from lifecycle_engine.core.jobs import enqueue, job_run, lost_jobs_fail
 from lifecycle_engine.core.models import JobRun, JobState
 
 
@@ -66,3 +73,79 @@ def test_a_run_that_fails_keeps_its_error_and_lets_it_through():
 
     run = JobRun.objects.get()
     assert (run.state, run.error, run.result) == ("failed", "KeyError: 'missing'", {"rows": 1})
+
+
+_AT_WORK = """
+import sys, time
+import psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [sys.argv[2]])
+    print("at work", flush=True)
+    time.sleep(60)
+"""
+
+
+def silent_run(**given):
+    """A run that was not heard of for two minutes."""
+    run = JobRun.objects.create(name="events.test")
+    JobRun.objects.filter(pk=run.pk).update(heartbeat_at=Now() - timedelta(minutes=2), **given)
+    run.refresh_from_db()
+    return run
+
+
+_HELD = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND database = (
+    SELECT oid FROM pg_database WHERE datname = current_database()
+)
+"""
+
+
+def held():
+    """How many advisory locks are held in this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD)
+        return cursor.fetchone()[0]
+
+
+def wait_until_free():
+    """The database notices a little later that a client is gone."""
+    deadline = time.monotonic() + 30
+    while held():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_run_has_failed_once_its_process_is_killed():
+    run = silent_run()
+    arguments = [sys.executable, "-c", _AT_WORK, adbc_url(), f"job:{run.pk}"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "at work\n"
+        assert lost_jobs_fail() == 0
+        process.kill()
+    wait_until_free()
+
+    assert lost_jobs_fail() == 1
+    after = JobRun.objects.get()
+    assert (after.state, after.finished_at) == (JobState.FAILED, run.heartbeat_at)
+    assert after.error == "ProcessLostError: the process that did it was killed"
+    assert lost_jobs_fail() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_was_heard_of_or_is_over_is_left_alone():
+    JobRun.objects.create(name="events.test")
+    silent_run(state=JobState.SUCCEEDED)
+    silent_run(state=JobState.QUEUED)
+
+    assert lost_jobs_fail() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_holds_its_lock_until_it_is_over():
+    with job_run("events.test"):
+        assert held() == 1
+
+    assert held() == 0
+    assert JobRun.objects.get().state == JobState.SUCCEEDED
