@@ -1,6 +1,7 @@
 """Settings from the environment, validated once, with errors that name the variable."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +39,13 @@ def _fernet_keys(keys: str) -> str:
         except ValueError:
             raise ValueError(f"key {number} is no Fernet key: 32 bytes in base64") from None
     return keys
+
+
+def _device_names(names: str) -> str:
+    found = names.split(",") if names else []
+    if len(set(found)) < len(found) or not all(re.fullmatch(r"[\w-]+", name) for name in found):
+        raise ValueError("wants numbers or names of different devices, with commas between: 0,1")
+    return names
 
 
 class Environment(BaseModel):
@@ -80,10 +88,16 @@ class Environment(BaseModel):
     event_retention_months: int | None = Field(default=None, ge=1, alias="EVENT_RETENTION_MONTHS")
     # Below the threads of a web process, so that one is left to say that there are too many.
     ingest_waiting_limit: int = Field(default=12, ge=1, alias="INGEST_WAITING_LIMIT")
+    gpu_devices: Annotated[str, AfterValidator(_device_names)] = Field(
+        default="", alias="GPU_DEVICES"
+    )
+    tensorboard_dir: Path | None = Field(default=None, alias="TENSORBOARD_DIR")
     allowed_hosts: str = Field(default="127.0.0.1,localhost", alias="ALLOWED_HOSTS")
     engine_now: AwareDatetime | None = Field(default=None, alias="ENGINE_NOW")
     enabled_plugins: str = Field(
-        default="plugins.churn_predictor,plugins.value_estimator,plugins.recommender",
+        default=(
+            "plugins.churn_predictor,plugins.value_estimator,plugins.recommender,plugins.propensity"
+        ),
         alias="PLUGINS",
     )
 

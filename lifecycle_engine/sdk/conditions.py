@@ -63,6 +63,10 @@ class Condition(Extension, Generic[ConfigT]):
         """
         return None
 
+    def note(self) -> str:
+        """What whoever asks why should know of what the condition reads; usually nothing."""
+        return ""
+
     def expiring(
         self,
         tables: Tables,

@@ -23,6 +23,16 @@ ModelT = TypeVar("ModelT")
 #: A calibration is kept where it lowers the Brier score by at least this share; less is noise.
 GAIN_LEAST = 0.01
 
+#: Settings of scikit-learn's histogram boosting for customers who repeat over cut-off dates: many
+#: shallow trees, slowly, of leaves with many rows. Found on The Complete Journey.
+SHALLOW_TREES: Mapping[str, Any] = {
+    "learning_rate": 0.05,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 60,
+    "l2_regularization": 5.0,
+    "early_stopping": False,
+}
+
 _EPSILON = 1e-6
 _STEPS_MOST = 100
 
@@ -127,6 +137,60 @@ def calibrated_fit(
     return Calibrated(model, {name: Calibration.fit(name, said, truth) for name in methods})
 
 
+@dataclass(frozen=True)
+class Chosen(Generic[ModelT]):
+    """A model and the calibration that it is used with.
+
+    Attributes:
+        model: what was fitted.
+        calibration: the curve.
+        brier: the Brier score with each curve on the window for choices; empty without one.
+    """
+
+    model: ModelT
+    calibration: Calibration
+    brier: Mapping[str, float]
+
+
+def calibrated_choice(
+    fit: Callable[[pd.DataFrame, pd.Series[float]], ModelT],
+    predict: Callable[[ModelT, pd.DataFrame], Floats],
+    *,
+    frame: pd.DataFrame,
+    target: pd.Series[float],
+    validation: tuple[pd.DataFrame, pd.Series[float]] | None,
+    horizon_days: int,
+    methods: Sequence[Method],
+    kept: Method | Literal[""],
+) -> Chosen[ModelT]:
+    """Fit one model; with ``validation`` choose its calibration there, else keep the one chosen.
+
+    For ``Scorer.fit`` of a scorer with one model; the arguments are as in ``calibrated_fit``.
+
+    Args:
+        fit: learns from rows.
+        predict: the probabilities that a model gives rows.
+        frame: rows of several cut-off dates.
+        target: 0 or 1.
+        validation: the window for choices, if this fit is to make one.
+        horizon_days: how far outcomes reach.
+        methods: which calibrations may be chosen.
+        kept: the method that was chosen before; empty for none.
+    """
+    wanted: Sequence[Method] = methods if validation else (kept,) if kept else ()
+    found = calibrated_fit(
+        *(fit, predict), frame=frame, target=target, horizon_days=horizon_days, methods=wanted
+    )
+    if validation is None:
+        return Chosen(found.model, found.curves.get(kept, Calibration()), {})
+    rows, truth = validation
+    said = predict(found.model, rows)
+    curve, brier = calibration_choose(
+        found.curves, probability=said, target=truth.to_numpy(np.float64)
+    )
+    return Chosen(found.model, curve, brier)
+
+
 def slices_apart(
     frame: pd.DataFrame, *, horizon_days: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -157,6 +221,17 @@ def calibration_choose(
     best = min(brier, key=lambda name: brier[name])
     worth = brier[best] < brier["none"] * (1 - GAIN_LEAST)
     return tried[best if worth else "none"], brier
+
+
+def tree_values(frame: pd.DataFrame) -> Floats:
+    """Features as histogram boosting learns from them: (rows, features), NaN where unknown.
+
+    A feature of which nothing is known of anybody, as of coupons in a shop that has none, is 0:
+    scikit-learn fails at a column without values, and one that never changes splits nothing.
+    """
+    values: Floats = frame.to_numpy(np.float64, copy=True)
+    values[:, np.isnan(values).all(axis=0)] = 0.0
+    return values
 
 
 def balanced_weights(target: pd.Series[float], *, most: float = 20.0) -> Floats:

@@ -18,7 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifecycle_engine.sdk.explaining import Contributions
-from lifecycle_engine.sdk.registry import Extension, Registry
+from lifecycle_engine.sdk.families import Family, FamilyRegistry
+from lifecycle_engine.sdk.registry import Extension
+from lifecycle_engine.sdk.sequences import SequenceSpec
 
 if TYPE_CHECKING:
     from lifecycle_engine.sdk.tables import Tables
@@ -91,6 +93,8 @@ class BaseScorer(Extension):
     horizon_days: ClassVar[int] = 30
     #: With less than this, training is refused, and staff read what is wanted and what is there.
     minimum: ClassVar[MinimumData] = MinimumData()
+    #: Whether it is off until staff switch it on, since it costs much or helps few shops.
+    opt_in: ClassVar[bool] = False
 
     def __init__(self, config: Any = None) -> None:
         self.config: Any = config if config is not None else self.Config()
@@ -126,6 +130,8 @@ class Scorer(BaseScorer):
     features: ClassVar[tuple[str, ...]] = ()
     #: Names of the columns that ``own_features`` adds.
     own_feature_names: ClassVar[tuple[str, ...]] = ()
+    #: What customers did last, for a model that reads sequences: the engine fills them in.
+    sequence: ClassVar[SequenceSpec | None] = None
     #: Whether the shop wants more of the output or, as of a risk, less; reasons are told by it.
     wanted: ClassVar[Literal["higher", "lower"]] = "higher"
     #: The target of a customer of whom ``outcome`` has no row.
@@ -133,14 +139,26 @@ class Scorer(BaseScorer):
     #: How many cut-off dates to learn from, as far as history reaches, and the days between them.
     cutoff_count: ClassVar[int] = 8
     cutoff_step_days: ClassVar[int] = 15
+    #: How many days of history a cut-off date needs before it; by default ``horizon_days``.
+    history_days: ClassVar[int | None] = None
     #: Whether ``fit`` makes choices on ``validation``. One that makes none is fitted once less,
     #: and needs ``horizon_days`` less of history.
     chooses: ClassVar[bool] = True
 
     @classmethod
     def feature_names(cls) -> tuple[str, ...]:
-        """The columns of a frame: first those of the library, then the scorer's own."""
-        return cls.features + cls.own_feature_names
+        """The columns of a frame: those of the library, the scorer's own, and its sequences'."""
+        steps = () if cls.sequence is None else cls.sequence.columns()
+        return cls.features + cls.own_feature_names + steps
+
+    @classmethod
+    def feature_groups(cls) -> dict[str, tuple[str, ...]]:
+        """The columns that tell of one thing, by its name: the steps of a sequence are one."""
+        groups: dict[str, tuple[str, ...]] = {}
+        groups |= {name: (name,) for name in cls.features + cls.own_feature_names}
+        if cls.sequence is not None:
+            groups[f"last_{cls.sequence.last}_{cls.sequence.of}"] = cls.sequence.columns()
+        return groups
 
     def population(self, tables: Tables) -> ir.Table:
         """Whom to train on and score, as a table with ``customer_id``: by default, all buyers.
@@ -166,6 +184,19 @@ class Scorer(BaseScorer):
             tables: only what happened in the ``horizon_days`` from the cut-off on.
         """
         raise NotImplementedError
+
+    def truth(self, outcome: pd.Series[float]) -> pd.Series[float]:
+        """What predictions are compared with, where ``fit`` learns from more than that.
+
+        The outcome is then what ``fit`` gets, such as for how many weeks a customer stayed, and
+        this says of it what is judged, such as whether to the end.
+        """
+        return outcome
+
+    def report_judged(self, frame: pd.DataFrame, outcome: pd.Series[float]) -> dict[str, Any]:
+        """More for the model card, on the window that judges and that the model has not seen."""
+        del frame, outcome
+        return {}
 
     def fit(
         self,
@@ -255,4 +286,8 @@ class RankingScorer(BaseScorer):
         raise NotImplementedError
 
 
-scorers: Registry[BaseScorer] = Registry("scorer", BaseScorer)
+class ScorerFamily(Family[BaseScorer]):
+    """Scorers that staff make by saying what has to come true; see ``sdk.families``."""
+
+
+scorers: FamilyRegistry[BaseScorer] = FamilyRegistry("scorer", BaseScorer)

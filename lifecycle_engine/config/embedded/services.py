@@ -12,7 +12,8 @@ _WITHOUT_DATABASE = {
     "makemessages",
     "compilemessages",
     "collectstatic",
-    "plugin",
+    "plugin new",
+    "plugin check",
 }
 
 
@@ -44,4 +45,5 @@ def start() -> None:
 def _needs_database(arguments: list[str]) -> bool:
     """Whether a ``manage.py`` command line works with the database."""
     asks_for_help = {"-h", "--help", "--version"} & set(arguments)
-    return bool(arguments) and not asks_for_help and arguments[0] not in _WITHOUT_DATABASE
+    named = {" ".join(arguments[:1]), " ".join(arguments[:2])}
+    return bool(arguments) and not asks_for_help and not named & _WITHOUT_DATABASE

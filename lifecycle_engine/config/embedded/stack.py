@@ -19,7 +19,9 @@ class PortTakenError(Exception):
     """The port that the web server was to listen on is in use."""
 
 
-def stack_programs(*, var: Path, port: int, email_url: str, web: bool) -> list[Program]:
+def stack_programs(
+    *, var: Path, port: int, email_url: str, web: bool, gpu_devices: Sequence[str] = ()
+) -> list[Program]:
     """The programs of a stack, in the order in which they start.
 
     Args:
@@ -27,6 +29,7 @@ def stack_programs(*, var: Path, port: int, email_url: str, web: bool) -> list[P
         port: where the web server listens, or is going to listen, on 127.0.0.1.
         email_url: where mail goes; empty for a local sink that keeps it.
         web: whether the web server runs, and the clock that starts periodic work.
+        gpu_devices: CUDA's numbers or names of devices, each of which gets a worker of its own.
 
     Raises:
         PortTakenError: something listens on the port; the message names it.
@@ -46,7 +49,11 @@ def stack_programs(*, var: Path, port: int, email_url: str, web: bool) -> list[P
     # Never prefork here: TensorFlow, once loaded, does not survive a fork.
     # Threads of OpenMP that wait must not spin: on few cores they keep the others from working.
     passive = {**environment, "OMP_WAIT_POLICY": "PASSIVE"}
-    programs.append(_worker(var, "gpu", ["--pool=solo"], passive))
+    for device in gpu_devices or (None,):
+        # A device belongs to one process; without any named that process takes what there is.
+        own = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
+        name = "gpu" if device is None else f"gpu-{device}"
+        programs.append(_worker(var, "gpu", ["--pool=solo"], passive | own, name=name))
     if web:
         programs += [_beat(var, environment), _web(port, environment)]
     return programs
@@ -76,15 +83,18 @@ def _celery(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "celery", "-A", "lifecycle_engine.config.celery", *arguments]
 
 
-def _worker(var: Path, queue: str, pool: Sequence[str], environment: Mapping[str, str]) -> Program:
-    flag = var / "run" / f"worker-{queue}.ready"
+def _worker(
+    var: Path, queue: str, pool: Sequence[str], environment: Mapping[str, str], *, name: str = ""
+) -> Program:
+    name = name or queue
+    flag = var / "run" / f"worker-{name}.ready"
     flag.parent.mkdir(parents=True, exist_ok=True)
     flag.unlink(missing_ok=True)
     # Workers of one machine need not know of one another; the embedded broker has no broadcast.
     alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     return Program(
-        name=f"worker-{queue}",
-        command=_celery("worker", "-Q", queue, "-n", f"{queue}@%h", "-l", "INFO", *alone, *pool),
+        name=f"worker-{name}",
+        command=_celery("worker", "-Q", queue, "-n", f"{name}@%h", "-l", "INFO", *alone, *pool),
         environment={**environment, "WORKER_READY_FILE": str(flag)},
         ready=flag.exists,
     )

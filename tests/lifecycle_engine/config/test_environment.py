@@ -19,6 +19,7 @@ def test_empty_environment_means_embedded_services():
         "plugins.churn_predictor",
         "plugins.value_estimator",
         "plugins.recommender",
+        "plugins.propensity",
     ]
 
 
@@ -44,6 +45,8 @@ def test_empty_value_means_unset():
         ("DEBUG", "perhaps", "boolean"),
         ("TRUSTED_PROXIES", "-1", "greater than or equal to 0"),
         ("TRUSTED_PROXIES", "10.0.0.1", "integer"),
+        ("GPU_DEVICES", "0,,1", "0,1"),
+        ("GPU_DEVICES", "0,0", "different devices"),
     ],
 )
 def test_wrong_value_is_refused_by_name(name, value, wants):

@@ -5,15 +5,19 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from lifecycle_engine.sdk.fitting import (
+    SHALLOW_TREES,
     Calibration,
     balanced_weights,
     calibrated_fit,
     calibration_choose,
     slices_apart,
+    tree_values,
 )
 
 
@@ -135,3 +139,19 @@ def test_weights_let_the_rare_count_as_much():
         2 * balanced_weights(target, most=2)[-1]
     )
     assert balanced_weights(pd.Series([0.0, 0.0])).tolist() == [1, 1]
+
+
+def test_a_feature_of_which_nothing_is_known_stops_no_training():
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"orders": rng.normal(size=400), "coupons": np.full(400, np.nan)})
+    frame.loc[:20, "orders"] = np.nan
+    target = (frame["orders"].fillna(0) > 0).to_numpy(float)
+    before = frame.copy()
+
+    with pytest.raises(ValueError, match="window shape"):
+        HistGradientBoostingClassifier(max_iter=10).fit(frame.to_numpy(), target)
+    model = HistGradientBoostingClassifier(max_iter=10, **SHALLOW_TREES)
+    model.fit(tree_values(frame), target)
+
+    assert roc_auc_score(target, model.predict_proba(frame.to_numpy())[:, 1]) > 0.9
+    pd.testing.assert_frame_equal(frame, before)

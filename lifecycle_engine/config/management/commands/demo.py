@@ -51,7 +51,13 @@ class Command(BaseCommand):
 
 
 def _main_job(console: Console, *, port: int) -> dict[str, Any]:
-    programs = stack_programs(var=settings.VAR, port=port, email_url=settings.EMAIL_URL, web=False)
+    programs = stack_programs(
+        var=settings.VAR,
+        port=port,
+        email_url=settings.EMAIL_URL,
+        web=False,
+        gpu_devices=settings.GPU_DEVICES,
+    )
     start = time.perf_counter()
     with (
         Supervisor(programs, logs=settings.VAR / "logs") as supervisor,

@@ -20,7 +20,11 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         try:
             programs = stack_programs(
-                var=settings.VAR, port=options["port"], email_url=settings.EMAIL_URL, web=True
+                var=settings.VAR,
+                port=options["port"],
+                email_url=settings.EMAIL_URL,
+                web=True,
+                gpu_devices=settings.GPU_DEVICES,
             )
             with Supervisor(programs, logs=settings.VAR / "logs") as supervisor:
                 supervisor.wait_until_ready()
