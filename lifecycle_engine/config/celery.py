@@ -9,6 +9,8 @@ from celery.signals import worker_ready
 from kombu.transport.sqlalchemy import Transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifecycle_engine.config.settings")
+# TensorFlow would take all memory of a GPU, of which other workers may want some. Before it loads.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 # How often a worker looks for tasks on the embedded broker. Not a transport option: kombu would
 # hand that on to SQLAlchemy's create_engine, which refuses it.

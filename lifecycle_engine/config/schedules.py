@@ -24,6 +24,12 @@ BEAT_SCHEDULE = {
         "schedule": crontab(hour=2, minute=0),
         "options": {"expires": 3600},
     },
+    "models in use": {
+        "task": "scoring.check",
+        "schedule": crontab(hour=4, minute=0),
+        "options": {"expires": 3600},
+    },
+    "jobs of killed processes": _every(60, "core.fail_lost_jobs"),
     "killed runs of scorers": _every(60, "scoring.look_after_runs"),
     "lookalikes": _every(60, "scoring.find_lookalikes"),
     "stages of touched customers": _every(1, "segments.follow_stages"),

@@ -69,6 +69,8 @@ HASH_KEY = ENVIRONMENT.hash_key or SECRET_KEY
 TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 EVENT_RETENTION_MONTHS = ENVIRONMENT.event_retention_months
 INGEST_WAITING_LIMIT = ENVIRONMENT.ingest_waiting_limit
+TENSORBOARD_DIR = ENVIRONMENT.tensorboard_dir
+GPU_DEVICES = ENVIRONMENT.gpu_devices.split(",") if ENVIRONMENT.gpu_devices else []
 ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",")]
 DATABASES = {"default": _database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -227,6 +229,8 @@ SPECTACULAR_SETTINGS = {
     # Several things have a "state" and a "kind".
     "ENUM_NAME_OVERRIDES": {
         "ModelStateEnum": "lifecycle_engine.scoring.models.ModelState",
+        "UseEnum": "lifecycle_engine.scoring.use_models.Use",
+        "CheckStateEnum": "lifecycle_engine.scoring.check_models.CheckState",
         "LookalikeStateEnum": "lifecycle_engine.scoring.lookalike_models.LookalikeState",
         "SegmentStateEnum": "lifecycle_engine.segments.models.SegmentState",
         "SegmentKindEnum": "lifecycle_engine.segments.models.SegmentKind",

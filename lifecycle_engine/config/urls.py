@@ -6,6 +6,7 @@ from django.urls import include, path
 from lifecycle_engine.config.health import healthz, readyz
 from lifecycle_engine.config.schema import SchemaView
 from lifecycle_engine.console.delivered import delivered, delivered_email
+from lifecycle_engine.console.monitoring_page import monitoring, monitoring_use
 from lifecycle_engine.console.partition_page import log_months
 from lifecycle_engine.console.stage_pages import lifecycle, stage_thresholds
 from lifecycle_engine.customers.consent_api import ConsentsView
@@ -26,6 +27,8 @@ urlpatterns = [
     path("admin/delivered/", delivered, name="delivered"),
     path("admin/delivered/email/<str:key>/", delivered_email, name="delivered-email"),
     path("admin/log-months/", log_months, name="log-months"),
+    path("admin/monitoring/", monitoring, name="monitoring"),
+    path("admin/monitoring/<str:key>/use/", monitoring_use, name="monitoring-use"),
     path("admin/lifecycle/", lifecycle, name="lifecycle"),
     path("admin/lifecycle/thresholds/", stage_thresholds, name="stage-thresholds"),
     path("admin/", admin.site.urls),

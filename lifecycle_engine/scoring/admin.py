@@ -2,12 +2,14 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.core.words import duration_words
+from lifecycle_engine.scoring.backtest_models import Backtest, BacktestState
 from lifecycle_engine.scoring.change_models import ModelChange
+from lifecycle_engine.scoring.check_models import CheckState, ModelCheck
 from lifecycle_engine.scoring.lookalike_models import (
     Lookalike,
     LookalikeCustomer,
@@ -27,6 +29,8 @@ from lifecycle_engine.scoring.reason_models import ReasonsSummary, ScoreReasons
 from lifecycle_engine.scoring.reasons.results import Explained
 from lifecycle_engine.scoring.reasons.telling import reason_sentence
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
+from lifecycle_engine.scoring.target_models import Target
+from lifecycle_engine.scoring.use_models import ScorerUse, Use
 
 
 @admin.register(ScorerSetting)
@@ -93,6 +97,47 @@ class ModelChangeAdmin(RecordAdmin):
     list_select_related = ["model_version"]
     search_fields = ["=scorer_key"]
     ordering = ["-id"]
+
+
+@admin.register(ScorerUse)
+class ScorerUseAdmin(RecordAdmin):
+    """From when to when each scorer published its model's scores, or its baseline's."""
+
+    list_display = [
+        *("scorer_key", "use_shown", "cause", "reason", "by", "model_version", "since", "until"),
+    ]
+    list_filter = ["use", "cause"]
+    list_select_related = ["model_version"]
+    search_fields = ["=scorer_key"]
+    ordering = ["-id"]
+
+    @labelled(description=_("published"), colours={Use.MODEL: "success", Use.BASELINE: "warning"})
+    def use_shown(self, row: ScorerUse) -> tuple[str, str]:
+        """What is published as a coloured label."""
+        return row.use, str(row.get_use_display())
+
+
+@admin.register(ModelCheck)
+class ModelCheckAdmin(RecordAdmin):
+    """What monitoring has found."""
+
+    list_display = ["scorer_key", "kind", "state_shown", "run", "at", "checked_at"]
+    list_filter = ["state", "kind"]
+    list_select_related = ["run"]
+    search_fields = ["=scorer_key"]
+    ordering = ["-id"]
+
+    @labelled(
+        description=_("state"),
+        colours={
+            CheckState.OK: "success",
+            CheckState.WARNING: "warning",
+            CheckState.BREACH: "danger",
+        },
+    )
+    def state_shown(self, check: ModelCheck) -> tuple[str, str]:
+        """The state as a coloured label."""
+        return check.state, str(check.get_state_display())
 
 
 @admin.register(Score)
@@ -167,7 +212,7 @@ class ScoringRunAdmin(RecordAdmin):
     """Runs of scorers: how far, how long, and what they came to."""
 
     list_display = [
-        *("scorer_key", "state_shown", "progress", "customers_shown", "written_shown"),
+        *("scorer_key", "state_shown", "use", "progress", "customers_shown", "written_shown"),
         *("as_of", "started_at", "took"),
     ]
     list_filter = ["state"]
@@ -223,6 +268,25 @@ class FeatureFrameAdmin(RecordAdmin):
     ordering = ["-id"]
 
 
+@admin.register(Target)
+class TargetAdmin(RecordAdmin):
+    """What staff want scores of."""
+
+    list_display = [
+        *("name", "key", "population", "horizon_days", "state_shown", "made_by", "made_at"),
+    ]
+    list_filter = ["population"]
+    search_fields = ["=key", "name"]
+    ordering = ["-id"]
+
+    @labelled(description=_("state"), colours={"used": "success", "archived": "warning"})
+    def state_shown(self, target: Target) -> tuple[str, str]:
+        """Whether it is archived."""
+        if target.archived_at is None:
+            return "used", str(_("In use"))
+        return "archived", str(_("Archived"))
+
+
 @admin.register(Lookalike)
 class LookalikeAdmin(RecordAdmin):
     """Searches for customers like those of a segment."""
@@ -272,3 +336,50 @@ class LookalikeCustomerAdmin(RecordAdmin):
     list_select_related = ["customer", "lookalike"]
     search_fields = ["=customer__external_id"]
     ordering = ["-lookalike_id", "rank"]
+
+
+@admin.register(Backtest)
+class BacktestAdmin(RecordAdmin):
+    """Scorers rolled forward over the past."""
+
+    list_display = [
+        *("scorer_key", "first_month", "last_month", "state_shown", "progress"),
+        *("requested_by", "started_at", "took"),
+    ]
+    list_filter = ["state"]
+    search_fields = ["=scorer_key"]
+    ordering = ["-id"]
+
+    @admin.display(description=_("from"), ordering="first")
+    def first_month(self, backtest: Backtest) -> str:
+        """The first month."""
+        return date_format(backtest.first, "YEAR_MONTH_FORMAT")
+
+    @admin.display(description=_("to"), ordering="last")
+    def last_month(self, backtest: Backtest) -> str:
+        """The last month."""
+        return date_format(backtest.last, "YEAR_MONTH_FORMAT")
+
+    @labelled(
+        description=_("state"),
+        colours={
+            BacktestState.RUNNING: "info",
+            BacktestState.FINISHED: "success",
+            BacktestState.FAILED: "danger",
+        },
+    )
+    def state_shown(self, backtest: Backtest) -> tuple[str, str]:
+        """The state as a coloured label."""
+        return backtest.state, str(backtest.get_state_display())
+
+    @admin.display(description=_("months done"))
+    def progress(self, backtest: Backtest) -> str:
+        """How many of the months are done."""
+        return f"{len(backtest.months)} / {backtest.total}"
+
+    @admin.display(description=_("duration"))
+    def took(self, backtest: Backtest) -> str:
+        """How long it took; nothing while it goes on."""
+        if backtest.finished_at is None:
+            return ""
+        return duration_words((backtest.finished_at - backtest.started_at).total_seconds())

@@ -5,6 +5,8 @@ import importlib
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle_engine.sdk.scorers import scorers
+
 
 class ScoringConfig(AppConfig):
     """Training, model versions, batch scoring."""
@@ -18,3 +20,5 @@ class ScoringConfig(AppConfig):
         importlib.import_module("lifecycle_engine.scoring.conditions")
         importlib.import_module("lifecycle_engine.scoring.tables").tables_register()
         importlib.import_module("lifecycle_engine.scoring.profile").sections_register()
+        members = importlib.import_module("lifecycle_engine.scoring.targets.members")
+        scorers.members_from(members.TargetMembers())

@@ -22,6 +22,7 @@ from django.core.files.storage import default_storage
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from lifecycle_engine.core.encryption import keyed_hash
 from lifecycle_engine.scoring.errors import ArtefactError
 from lifecycle_engine.sdk.scorers import ModelState
 
@@ -31,6 +32,8 @@ ALLOWED_TYPES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredict
 #: No honest model of ours is larger.
 MAX_BYTES = 1 << 30
 
+#: Storage may add something where the name was taken.
+_SIGNED = re.compile(r"([0-9a-f]{64})(?:_\w+)?\.zip\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _ESTIMATOR = re.compile(r"estimators/([a-z][a-z0-9_]{0,60})\.skops")
 _SKOPS_MEMBER = re.compile(r"schema\.json|\d{1,20}\.npy")
@@ -46,14 +49,14 @@ class Artefact:
 
 
 def artefact_save(*, folder: str, state: ModelState) -> Artefact:
-    """Store a fitted model under the digest of its content.
+    """Store a fitted model under the signature of its content.
 
     Raises:
         ArtefactError: the state holds what no safe format can hold; nothing is stored.
     """
     content = _pack(state)
     digest = hashlib.sha256(content).hexdigest()
-    path = default_storage.save(f"{folder}/{digest}.zip", ContentFile(content))
+    path = default_storage.save(f"{folder}/{_signature(digest)}.zip", ContentFile(content))
     return Artefact(path=path, sha256=digest)
 
 
@@ -61,13 +64,25 @@ def artefact_load(*, path: str, sha256: str) -> ModelState:
     """Read a fitted model back.
 
     Raises:
-        ArtefactError: the file is missing or too large, is not the one that was stored, or holds
-            anything besides what ``artefact_save`` writes.
+        ArtefactError: the file is missing or too large, is not the one that was stored by an
+            engine with our key, or holds anything besides what ``artefact_save`` writes.
     """
+    named = _SIGNED.search(path)
+    if named is None or not hmac.compare_digest(named[1], _signature(sha256)):
+        raise ArtefactError(f"Artefact {path!r} was not signed with HASH_KEY for {sha256}")
     content = _read(path)
     if not hmac.compare_digest(hashlib.sha256(content).hexdigest(), sha256):
         raise ArtefactError(f"Artefact {path!r} does not have the recorded SHA-256 {sha256}")
     return _unpack(content, path)
+
+
+def _signature(sha256: str) -> str:
+    """What only we could have said of a content with this digest.
+
+    The digest alone stands in the database, where whoever may write there could change it together
+    with the file.
+    """
+    return keyed_hash("model artefact", sha256)
 
 
 def _read(path: str) -> bytes:

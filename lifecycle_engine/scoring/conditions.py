@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import AfterValidator, Field, StrictInt, StrictStr
 
+from lifecycle_engine.scoring.monitoring.uses import use_newest
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.errors import ConfigError
 from lifecycle_engine.sdk.registry import Config
@@ -81,6 +83,10 @@ class ScoreValue(Condition[ScoreValueConfig]):
         """The score."""
         return _score_of(tables, customers, self.config.scorer, "value")
 
+    def note(self) -> str:
+        """That the score is the baseline's, where it is."""
+        return _score_note(self.config.scorer)
+
     def sentence(self) -> str:
         """The condition in words."""
         words = {
@@ -109,6 +115,10 @@ class ScorePercentile(Condition[ScorePercentileConfig]):
     def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
         """The score's percentile."""
         return _score_of(tables, customers, self.config.scorer, "percentile")
+
+    def note(self) -> str:
+        """That the score is the baseline's, where it is."""
+        return _score_note(self.config.scorer)
 
     def sentence(self) -> str:
         """The condition in words."""
@@ -186,6 +196,12 @@ def _score_of(tables: Tables, customers: ir.Table, scorer: str, column: str) -> 
         customers, scores.customer_id == customers.id
     )
     return mine[column].max().as_scalar()
+
+
+def _score_note(scorer: str) -> str:
+    if use_newest(scorer_key=scorer) is Use.MODEL:
+        return ""
+    return _("The baseline said so; the model is not in use.")
 
 
 def _score_name(scorer: str) -> str:

@@ -50,22 +50,42 @@ class Decision:
 
 
 def model_decide(version: ModelVersion, trained: Trained, *, seed: int) -> Decision:
-    """Apply the rule to a version that was just trained and is not stored yet.
+    """Apply the rule to a version that was just trained and is not stored yet."""
+    champion = ModelVersion.objects.filter(
+        scorer_key=version.scorer_key, state=ModelState.CHAMPION
+    ).first()
+    setting = ScorerSetting.objects.filter(key=version.scorer_key).first()
+    by_hand = setting is not None and setting.promotion == PromotionMode.HAND
+    return rule_apply(champion, version, trained, by_hand=by_hand, seed=seed)
+
+
+def rule_apply(
+    champion: ModelVersion | None,
+    version: ModelVersion,
+    trained: Trained,
+    *,
+    by_hand: bool,
+    seed: int,
+) -> Decision:
+    """What the rule says of a new version beside the champion.
 
     The first model scores. A later one has to beat its baseline, and is compared with the champion
     on the same customers of the newest complete window, by models that have not seen it. The same
     recipe on newer data takes over unless it is shown to be worse; another recipe has to be
     shown to be better.
+
+    Args:
+        champion: the version that scores, if there is one; it need not be stored.
+        version: the new one; it need not be stored.
+        trained: what its training came to.
+        by_hand: whether staff alone promote.
+        seed: of the resamples.
     """
-    champion = ModelVersion.objects.filter(
-        scorer_key=version.scorer_key, state=ModelState.CHAMPION
-    ).first()
     if champion is None:
         return Decision(True, "the first model")
     if not trained.better:
         return Decision(False, "not better than its baseline", champion=champion.number)
-    setting = ScorerSetting.objects.filter(key=version.scorer_key).first()
-    if setting is not None and setting.promotion == PromotionMode.HAND:
+    if by_hand:
         return Decision(False, "staff promote this scorer's models", champion=champion.number)
     if trained.judged is None:
         return Decision(True, "better than its baseline", champion=champion.number)

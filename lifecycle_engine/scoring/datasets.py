@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.errors import LeakageError, ScorerOutputError
+from lifecycle_engine.scoring.sequences import sequence_columns
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse.features import features_frame, features_frames
@@ -119,22 +121,35 @@ def history(*, as_of: datetime, excluded: Collection[int]) -> Iterator[BoundedTa
 
 @dataclass(frozen=True)
 class LabelledFrame:
-    """Features with what came true. Both have the index (cutoff, customer_id)."""
+    """Features with what came true. All have the index (cutoff, customer_id).
+
+    Attributes:
+        frame: the features.
+        target: what predictions are compared with.
+        outcome: what is learned from, where that says more than the target; else None.
+    """
 
     frame: pd.DataFrame
     target: "pd.Series[float]"
+    outcome: "pd.Series[float] | None" = None
+
+    @property
+    def learned(self) -> "pd.Series[float]":
+        """What the scorer's ``fit`` gets."""
+        return self.target if self.outcome is None else self.outcome
 
 
 def cutoffs(*, scorer: Scorer, until: datetime, first_event: datetime) -> list[datetime]:
     """The cut-off dates whose label windows end at or before ``until``, newest first.
 
-    Those with less history before them than the label window is long are left out.
+    Those with less history before them than the scorer wants are left out.
     """
     horizon = timedelta(days=scorer.horizon_days)
+    history = timedelta(days=scorer.history_days or scorer.horizon_days)
     step = timedelta(days=scorer.cutoff_step_days)
     newest = until - horizon
     wanted = [newest - step * number for number in range(scorer.cutoff_count)]
-    return [cutoff for cutoff in wanted if cutoff - first_event >= horizon]
+    return [cutoff for cutoff in wanted if cutoff - first_event >= history]
 
 
 def feature_frame(
@@ -185,6 +200,8 @@ def feature_frames(
 def feature_table(scorer: Scorer, *, as_of: datetime, excluded: Collection[int] = ()) -> pa.Table:
     """As ``feature_frame``, in Arrow: ``customer_id``, then the features as float64, NaN for none.
 
+    The steps of a sequence are in single precision: 600 bytes for 50 of them.
+
     Raises:
         ScorerOutputError: the scorer's own features lack a column or have a customer twice.
     """
@@ -202,14 +219,17 @@ def _scorer_frame(scorer: Scorer, tables: Tables, library: pa.Table) -> pd.DataF
 
 def _scorer_columns(
     scorer: Scorer, tables: Tables, library: pa.Table
-) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
+) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """The scorer's population, ascending, and each of its features by name, in order."""
     found = tables.execute(scorer.population(tables)).column("customer_id").to_numpy()
     members = np.unique(found).astype(np.int64)
-    columns = _by_customer(library, members, scorer.features)
+    columns: dict[str, NDArray[Any]] = {}
+    columns |= _by_customer(library, members, scorer.features)
     own = scorer.own_features(tables)
     if own is not None:
         columns |= _by_customer(tables.execute(own), members, scorer.own_feature_names)
+    if scorer.sequence is not None:
+        columns |= sequence_columns(scorer.sequence, tables, members)
     missing = [name for name in scorer.feature_names() if name not in columns]
     if missing:
         raise ScorerOutputError(
@@ -221,11 +241,18 @@ def _scorer_columns(
 def outcomes(
     scorer: Scorer, *, customer_ids: Mapping[datetime, NDArray[np.int64]]
 ) -> "dict[datetime, pd.Series[float]]":
-    """What came true of some customers in the window from each cut-off date on.
+    """What came true of some customers in the window from each cut-off date on, as it is judged.
 
     Raises:
         ScorerOutputError: the outcome is not one number per customer.
     """
+    learned = _outcomes(scorer, customer_ids)
+    return {cutoff: scorer.truth(outcome) for cutoff, outcome in learned.items()}
+
+
+def _outcomes(
+    scorer: Scorer, customer_ids: Mapping[datetime, NDArray[np.int64]]
+) -> "dict[datetime, pd.Series[float]]":
     horizon = timedelta(days=scorer.horizon_days)
     with warehouse_session(as_of=max(customer_ids) + horizon) as session:
         found = {}
@@ -251,19 +278,34 @@ def labelled_frames(
     """Features as of each cut-off date beside what came true after it."""
     frames = feature_frames(scorer, moments=cutoffs, excluded=excluded)
     ids = {cutoff: frame.index.to_numpy() for cutoff, frame in frames.items()}
-    targets = outcomes(scorer, customer_ids=ids)
-    for cutoff, frame in frames.items():
-        frame.index = targets[cutoff].index = pd.MultiIndex.from_product(
+    learned = _outcomes(scorer, ids)
+    parts = {}
+    for cutoff in cutoffs:
+        frame, outcome = frames[cutoff], learned[cutoff]
+        frame.index = outcome.index = pd.MultiIndex.from_product(
             [[cutoff], frame.index], names=["cutoff", "customer_id"]
         )
-    return {cutoff: LabelledFrame(frames[cutoff], targets[cutoff]) for cutoff in cutoffs}
+        parts[cutoff] = LabelledFrame(frame, scorer.truth(outcome), outcome)
+    return parts
 
 
 def stacked(parts: Sequence[LabelledFrame]) -> LabelledFrame:
     """Several cut-off dates one below another."""
     return LabelledFrame(
-        pd.concat([part.frame for part in parts]), pd.concat([part.target for part in parts])
+        pd.concat([part.frame for part in parts]),
+        pd.concat([part.target for part in parts]),
+        pd.concat([part.learned for part in parts]),
     )
+
+
+def bought_again(past: Tables, *, end: datetime, excluded: Collection[int]) -> dict[int, set[str]]:
+    """What customers who had bought before ``past.as_of`` bought from then until ``end``."""
+    bought = purchases(start=past.as_of, end=end, excluded=excluded)
+    return {
+        customer_id: bought[customer_id]
+        for customer_id in buyers(past).tolist()
+        if customer_id in bought
+    }
 
 
 def population_size(scorer: BaseScorer, *, as_of: datetime) -> int:
@@ -281,6 +323,14 @@ def first_event(*, as_of: datetime) -> datetime | None:
         found = tables.execute(tables.orders.aggregate(first=tables.orders.occurred_at.min()))
     first: datetime | None = found.column("first")[0].as_py()
     return first
+
+
+def last_event(*, before: datetime) -> datetime | None:
+    """When the last event before a moment happened; None without one."""
+    with warehouse_session(as_of=before) as tables:
+        found = tables.execute(tables.events.aggregate(last=tables.events.occurred_at.max()))
+    last: datetime | None = found.column("last")[0].as_py()
+    return last
 
 
 def data_figures(*, as_of: datetime) -> dict[str, str]:

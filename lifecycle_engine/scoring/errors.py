@@ -105,6 +105,10 @@ class ScorerConfigError(ScoringError):
     """The configuration that staff set for a scorer is wrong; the message names the field."""
 
 
+class BacktestError(ScoringError):
+    """A backtest can't be made; the message says why."""
+
+
 class LookalikeError(ScoringError):
     """Something can't be done with a search for lookalikes; the message says why."""
 

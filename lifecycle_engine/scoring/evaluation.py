@@ -12,8 +12,10 @@ from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import OutcomeWindowError
 from lifecycle_engine.scoring.metrics import Comparison, comparisons, ranking_comparisons
 from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.monitoring.uses import use_newest
 from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.scoring.restoring import scorer_restored
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.scorers import RankingScorer, Scorer, scorers
 from lifecycle_engine.warehouse.session import warehouse_session
 
@@ -98,7 +100,10 @@ def _judge_scores(
         raise OutcomeWindowError(
             f"Scorer {scorer.key}: all outcomes from {as_of} to {end} are {target.iloc[0]:g}"
         )
-    said = outputs_checked(scorer, frame, scorer.judged) if scorer.is_judged_apart() else published
+    # The model is judged, also where its baseline was published in its place.
+    stood_in = use_newest(scorer_key=scorer.key, as_of=as_of) is Use.BASELINE
+    again = stood_in or scorer.is_judged_apart()
+    said = outputs_checked(scorer, frame, scorer.judged) if again else published
     return Evaluation(
         scorer_key=scorer.key,
         model_version_id=version.pk,
@@ -137,6 +142,8 @@ def _judge_ranking(
     ids = np.fromiter(bought, dtype=np.int64)
     with datasets.history(as_of=as_of, excluded=()) as tables:
         baseline = ranking_checked(scorer, scorer.baseline(tables, customer_ids=ids, k=PLACES))
+        if use_newest(scorer_key=scorer.key, as_of=as_of) is Use.BASELINE:
+            found = ranking_checked(scorer, scorer.recommend(tables, customer_ids=ids, k=PLACES))
     return Evaluation(
         scorer_key=scorer.key,
         model_version_id=version.pk,

@@ -202,7 +202,7 @@ def _part_table(path: str) -> pa.Table:
         raise FrameLostError(f"Features {path!r} are not there any more") from None
 
 
-def _places(table: pa.Table, wanted: NDArray[np.int64]) -> Iterable[int]:
+def _places(table: pa.Table, wanted: NDArray[np.int64]) -> list[int]:
     """Where the table has the wanted customers, by their ascending ids."""
     ids = table["customer_id"].to_numpy()
     places = np.searchsorted(ids, wanted)
@@ -220,13 +220,13 @@ def _part_forget(frame: FeatureFrame, number: int, gone: NDArray[np.int64]) -> i
     places = _places(table, gone)
     if places:
         kept = np.ones(table.num_rows, dtype=bool)
-        kept[list(places)] = False
+        kept[places] = False
         old = part["path"]
-        path = f"frames/{frame.pk}/{number}-{table.num_rows - len(list(places))}.arrow"
+        path = f"frames/{frame.pk}/{number}-{table.num_rows - len(places)}.arrow"
         part["path"] = _part_save(path, table.filter(pa.array(kept)))
         frame.save(update_fields=["parts"])
         default_storage.delete(old)
-    return len(list(places))
+    return len(places)
 
 
 def _files_remove(frame: FeatureFrame) -> None:

@@ -6,8 +6,8 @@ customer was drawn, so a metric is computed for a block of resamples at once.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,11 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """For model cards."""
         return asdict(self) | {"better": self.better}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """From what ``as_json`` gave."""
+        return cls(**{one.name: document[one.name] for one in fields(cls)})
 
 
 def comparisons(

@@ -1,5 +1,7 @@
 """Plugin settings, model versions, scores and recommendations."""
 
+from django.contrib.postgres.indexes import BrinIndex
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -7,10 +9,15 @@ from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring import (  # noqa: F401 - of this app too
+    backtest_models,
     change_models,
+    check_models,
     lookalike_models,
     run_models,
+    target_models,
+    use_models,
 )
+from lifecycle_engine.scoring.check_models import FallBackOn
 from lifecycle_engine.scoring.reason_models import ReasonsFor
 
 #: Customers whose reasons are worked out after a run, unless staff say otherwise.
@@ -56,9 +63,41 @@ class ScorerSetting(models.Model):
         help_text=_("Of the highest scores. Others are worked out when somebody asks."),
     )
 
+    fall_back = models.CharField(
+        _("falls back to its baseline on"),
+        max_length=10,
+        choices=FallBackOn.choices,
+        default=FallBackOn.OUTCOMES,
+        help_text=_("When monitoring finds it. Otherwise staff are told, and decide."),
+    )
+    drift_limit = models.FloatField(
+        _("limit of drift"),
+        default=0.25,
+        validators=[MinValueValidator(0.01)],
+        help_text=_("Population stability index from which on customers count as changed."),
+    )
+    calibration_limit = models.FloatField(
+        _("limit of calibration"),
+        default=1.25,
+        validators=[MinValueValidator(1.01)],
+        help_text=_("By what factor the expected total may be off the actual one."),
+    )
+    fresh_hours = models.PositiveIntegerField(
+        _("scores are due every so many hours"),
+        default=24,
+        validators=[MinValueValidator(1)],
+        help_text=_("Staff are warned after one and a half times as long."),
+    )
+
     class Meta:
         verbose_name = _("scorer setting")
         verbose_name_plural = _("scorer settings")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(drift_limit__gt=0) & Q(calibration_limit__gt=1) & Q(fresh_hours__gt=0),
+                name="scorer_setting_limits",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -211,6 +250,10 @@ class ScoreHistory(models.Model):
             models.UniqueConstraint(
                 fields=["customer", "scorer_key", "as_of"], name="score_history_unique"
             )
+        ]
+        indexes = [
+            # Rows come in the order of time, so a few bytes a block say where a moment's are.
+            BrinIndex(fields=["as_of"], name="score_history_moment", autosummarize=True)
         ]
 
     def __str__(self) -> str:

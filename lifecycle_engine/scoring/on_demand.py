@@ -21,9 +21,11 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.frames import FrameLostError, customers_frame, frame_newest
 from lifecycle_engine.scoring.models import ModelVersion, ScorerMode
+from lifecycle_engine.scoring.monitoring.uses import use_of
 from lifecycle_engine.scoring.promises import outputs_checked
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.selectors import model_champion, scorer_mode
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.scorers import Scorer
 
 _HEAVY = frozenset({"tensorflow", "keras"})
@@ -43,6 +45,7 @@ class OnDemandScores:
 
     Attributes:
         model: the number of the model version.
+        by: whether the model says so, or its baseline.
         features_as_of: the features know nothing later.
         values: the scores, by the customer numbers that were asked for.
         refused: why the others have none, by number: ``unknown``, ``objection`` (to profiling) or
@@ -50,6 +53,7 @@ class OnDemandScores:
     """
 
     model: int
+    by: Use
     features_as_of: datetime
     values: dict[str, float]
     refused: dict[str, str]
@@ -87,13 +91,15 @@ def customers_score(
         rows = customers_frame(frame, wanted.values())
     except FrameLostError:
         raise OnDemandError(f"The features of scorer {scorer_key} are being renewed") from None
-    values = {}
+    values, use = {}, use_of(champion=version)
     if len(rows):
+        says = scorer.baseline if use is Use.BASELINE else scorer.predict
         with without_tensorflow(scorer_key):
-            values = outputs_checked(scorer, rows, scorer.predict).to_dict()
+            values = outputs_checked(scorer, rows, says).to_dict()
     refused |= {name: "features" for name, pk in wanted.items() if pk not in values}
     return OnDemandScores(
         model=version.number,
+        by=use,
         features_as_of=frame.as_of,
         values={name: values[pk] for name, pk in wanted.items() if pk in values},
         refused=refused,

@@ -4,6 +4,7 @@ Models hold weights and no customers; the next one is trained without whoever wa
 """
 
 from lifecycle_engine.customers.privacy import personal_data, personal_text
+from lifecycle_engine.scoring.backtest_models import Backtest
 from lifecycle_engine.scoring.lookalike_models import Lookalike, LookalikeCustomer
 from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
 from lifecycle_engine.scoring.reason_models import ScoreReasons
@@ -13,3 +14,4 @@ for _model in (Score, ScoreHistory, ScoreReasons, Recommendation, LookalikeCusto
     personal_data(_model)
 personal_text(Lookalike, "error")
 personal_text(ScoringRun, "error")
+personal_text(Backtest, "error")

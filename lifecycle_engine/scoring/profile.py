@@ -6,11 +6,13 @@ from datetime import datetime
 
 from lifecycle_engine.customers.profile import JSON, profile_section
 from lifecycle_engine.scoring.models import Score
+from lifecycle_engine.scoring.monitoring.uses import uses_published
 from lifecycle_engine.scoring.reasons.results import Explained
 from lifecycle_engine.scoring.reasons.selectors import reasons_of
 from lifecycle_engine.scoring.reasons.telling import changes_tell, reasons_tell
 from lifecycle_engine.scoring.selectors import recommendations_of
-from lifecycle_engine.sdk.scorers import scorers
+from lifecycle_engine.scoring.use_models import Use
+from lifecycle_engine.sdk.scorers import BaseScorer, scorers
 
 #: How many products a profile shows.
 RECOMMENDATIONS = 10
@@ -27,21 +29,23 @@ def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int,
     del at  # Scores are as the last run left them.
     found: dict[int, dict[str, JSON]] = defaultdict(dict)
     rows = list(Score.objects.filter(customer_id__in=list(customer_ids)).order_by("scorer_key"))
-    reasons = reasons_of(scores=rows)
+    reasons, uses = reasons_of(scores=rows), uses_published(scores=rows)
+    keys = {row.scorer_key for row in rows if row.pk in reasons}
+    classes = {key: scorers.get(key) for key in keys if key in scorers}
     for score in rows:
         found[score.customer_id][score.scorer_key] = {
             "value": score.value,
             "percentile": score.percentile,
             "as_of": score.as_of.isoformat(),
-            **_reasons(score.scorer_key, reasons.get(score.pk)),
+            "by": uses.get((score.scorer_key, score.as_of), Use.MODEL).value,
+            **_reasons(classes.get(score.scorer_key), reasons.get(score.pk)),
         }
     return found
 
 
-def _reasons(scorer_key: str, explained: Explained | None) -> dict[str, JSON]:
-    if explained is None or scorer_key not in scorers:
+def _reasons(scorer_class: type[BaseScorer] | None, explained: Explained | None) -> dict[str, JSON]:
+    if explained is None or scorer_class is None:
         return {"reasons": None, "changes": None}
-    scorer_class = scorers.get(scorer_key)
     return {
         "reasons": [
             {

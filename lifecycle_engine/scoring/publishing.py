@@ -11,9 +11,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from lifecycle_engine.core.bulk import copy_rows
-from lifecycle_engine.core.sql import sql_execute, sql_rows
+from lifecycle_engine.core.sql import sql_execute
 from lifecycle_engine.scoring.errors import RunGivenUpError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode
+from lifecycle_engine.scoring.monitoring.uses import use_of
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import scorer_mode
 
@@ -42,18 +43,23 @@ def scores_publish(*, run: ScoringRun, objectors: Collection[int]) -> Published:
         objectors: who objects to profiling by now.
 
     Raises:
-        RunGivenUpError: the run is over, or its model is not the champion any more.
+        RunGivenUpError: the run is over, its model is not the champion any more, or what is
+            published was changed.
     """
     started = perf_counter()
     live = _held(run)
     sql_execute("scoring", "publishing_memory")
     sql_execute("scoring", "score_incoming_create")
     staged = {"run_id": run.pk, "objectors": sorted(objectors)}
-    customers = sql_execute("scoring", "incoming_rank", staged)
+    customers = sql_execute("scoring", "incoming_rank", _params(run) | staged)
     written = withdrawn = 0
     if live:
-        sql_execute("scoring", "score_incoming_analyze")
-        ((written, _moved),) = sql_rows("scoring", "scores_publish", _params(run))
+        sql_execute("scoring", "score_incoming_close")
+        written = sum(
+            sql_execute("scoring", name, _params(run)) for name in ("scores_change", "scores_add")
+        )
+        for name in ("history_forget", "history_add"):
+            sql_execute("scoring", name, _params(run))
         withdrawn = sql_execute("scoring", "scores_withdraw", _params(run))
     sql_execute("scoring", "incoming_remove", {"run_id": run.pk})
     published = Published(customers=customers, written=written, withdrawn=withdrawn)
@@ -65,7 +71,8 @@ def recommendations_publish(*, run: ScoringRun, ranking: pd.DataFrame) -> Publis
     """Publish a ranking with the columns of ``RANKING_COLUMNS``, and end the run.
 
     Raises:
-        RunGivenUpError: the run is over, or its model is not the champion any more.
+        RunGivenUpError: the run is over, its model is not the champion any more, or what is
+            published was changed.
     """
     started = perf_counter()
     live = _held(run)
@@ -88,6 +95,8 @@ def _held(run: ScoringRun) -> bool:
     version = ModelVersion.objects.select_for_update(no_key=True).get(pk=run.model_version_id)
     if version.state != ModelState.CHAMPION:
         raise RunGivenUpError(f"Model {version} is not the champion any more")
+    if use_of(champion=version) != locked.use:
+        raise RunGivenUpError(f"What is published of {run.scorer_key} was changed meanwhile")
     return scorer_mode(scorer_key=run.scorer_key) is ScorerMode.LIVE
 
 

@@ -6,6 +6,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle_engine.scoring.use_models import Use
+
 
 class FeatureFrame(models.Model):
     """The features of a population as of a moment, computed once and kept in files.
@@ -54,6 +56,7 @@ class ScoringRun(models.Model):
 
     Attributes:
         model_version: the model of the whole run, whatever is promoted meanwhile.
+        use: whether it publishes what the model says, or what its baseline does.
         frame: the features; null until they are computed, and for rankings.
         shards_done: the numbers of the frame's parts whose scores are staged.
         attempts: starts since a shard was last done; a run that kills its worker is not tried for
@@ -65,6 +68,7 @@ class ScoringRun(models.Model):
         "scoring.ModelVersion", models.CASCADE, related_name="runs", verbose_name=_("model")
     )
     as_of = models.DateTimeField(_("as of"))
+    use = models.CharField(_("publishes"), max_length=8, choices=Use.choices, default=Use.MODEL)
     state = models.CharField(
         _("state"), max_length=12, choices=RunState.choices, default=RunState.RUNNING
     )

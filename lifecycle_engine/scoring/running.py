@@ -36,12 +36,14 @@ from lifecycle_engine.scoring.frames import (
     part_frame,
 )
 from lifecycle_engine.scoring.models import ModelState
+from lifecycle_engine.scoring.monitoring.uses import use_of
 from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.scoring.publishing import Published, recommendations_publish, scores_publish
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import model_champion
 from lifecycle_engine.scoring.turns import scorer_turn
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.scorers import RankingScorer, Scorer
 
 #: Customers per call of ``recommend``: bounds memory.
@@ -57,6 +59,8 @@ _LOOK = 0.2
 def scorer_run(*, scorer_key: str, as_of: datetime) -> Published:
     """Score the scorer's whole population with its champion and publish the results.
 
+    Where the champion does not beat its baseline, or monitoring has found it out, what the baseline
+    says is published in its place (``monitoring.uses``).
     All results appear at once or none do. A run as of the same moment that was killed is gone on
     with; one with another model, or as of another moment, is given up. Of a scorer in shadow mode
     everything is computed and checked, but nothing is published.
@@ -66,7 +70,8 @@ def scorer_run(*, scorer_key: str, as_of: datetime) -> Published:
         ScorerOutputError: the scorer broke a promise; nothing is published.
         ScorerBusyError: another worker trains or runs the scorer.
         ScorerOffError: staff have switched it off.
-        RunGivenUpError: another model was promoted meanwhile; nothing is published.
+        RunGivenUpError: another model was promoted meanwhile, or what is published was changed;
+            nothing is published.
     """
     with scorer_turn(scorer_key):
         return _driven(_begun(scorer_key, as_of))
@@ -131,11 +136,14 @@ _OURS = (OperationalError, InterfaceError, KeyboardInterrupt, SystemExit)
 
 def _begun(scorer_key: str, as_of: datetime) -> ScoringRun:
     version = model_champion(scorer_key=scorer_key)
+    use = use_of(champion=version)
     for run in ScoringRun.objects.filter(scorer_key=scorer_key, state=RunState.RUNNING):
-        if run.as_of == as_of and run.model_version_id == version.pk:
+        if (run.as_of, run.model_version_id, run.use) == (as_of, version.pk, use):
             return run
         run_over(run, RunState.SUPERSEDED)
-    return ScoringRun.objects.create(scorer_key=scorer_key, model_version=version, as_of=as_of)
+    return ScoringRun.objects.create(
+        scorer_key=scorer_key, model_version=version, as_of=as_of, use=use
+    )
 
 
 def _driven(run: ScoringRun) -> Published:
@@ -152,6 +160,7 @@ def _driven(run: ScoringRun) -> Published:
         job.result(
             run=run.pk,
             model=run.model_version.number,
+            publishes=run.use,
             customers=published.customers,
             written=published.written,
             withdrawn=published.withdrawn,
@@ -177,7 +186,7 @@ def _completed(run: ScoringRun, job: JobHandle) -> Published:
             _shards_score(run, scorer, excluded, job)
         return scores_publish(run=run, objectors=profiling_objectors(at=None))
     assert isinstance(scorer, RankingScorer)  # noqa: S101 - the registry knows no third.
-    ranking = _recommended(scorer, run.as_of, excluded, job)
+    ranking = _recommended(run, scorer, excluded, job)
     return recommendations_publish(run=run, ranking=ranking)
 
 
@@ -223,7 +232,8 @@ def _look(run: ScoringRun) -> list[int]:
 def _shard_score(run: ScoringRun, scorer: Scorer, number: int) -> None:
     assert run.frame is not None  # noqa: S101 - the shards are its parts.
     begun = perf_counter()
-    values = outputs_checked(scorer, part_frame(run.frame, number), scorer.predict)
+    says = scorer.baseline if run.use == Use.BASELINE else scorer.predict
+    values = outputs_checked(scorer, part_frame(run.frame, number), says)
     predicted = perf_counter()
     rows = {
         "run_id": np.full(len(values), run.pk),
@@ -256,13 +266,14 @@ def _forget_staged(run: ScoringRun) -> None:
 
 
 def _recommended(
-    scorer: RankingScorer, as_of: datetime, excluded: set[int], job: JobHandle
+    run: ScoringRun, scorer: RankingScorer, excluded: set[int], job: JobHandle
 ) -> pd.DataFrame:
-    with datasets.history(as_of=as_of, excluded=excluded) as tables:
+    says = scorer.baseline if run.use == Use.BASELINE else scorer.recommend
+    with datasets.history(as_of=run.as_of, excluded=excluded) as tables:
         everybody = datasets.buyers(tables)
         parts = []
         for ids in np.split(everybody, range(BATCH, len(everybody), BATCH)):
-            ranking = scorer.recommend(tables, customer_ids=ids, k=PLACES)
+            ranking = says(tables, customer_ids=ids, k=PLACES)
             parts.append(ranking_checked(scorer, ranking))
         job.progress(len(everybody), len(everybody), "customers")
     return pd.concat(parts)

@@ -66,6 +66,7 @@ class ScorerScore(APIView):
         answer = {
             "scorer": key,
             "model": found.model,
+            "by": found.by,
             "features_as_of": found.features_as_of,
             "scores": [{"customer": name, "value": value} for name, value in found.values.items()],
             "refused": [

@@ -54,9 +54,12 @@ def scorer_build(*, scorer_key: str, config: dict[str, Any] | None = None) -> Ba
 
 
 def scorer_mode(*, scorer_key: str) -> ScorerMode:
-    """Whether the scorer is off, shadow or live; live unless staff said otherwise."""
+    """Whether the scorer is off, shadow or live: what staff said, else live, or off by opt-in."""
     setting = ScorerSetting.objects.filter(key=scorer_key).first()
-    return ScorerMode(setting.mode) if setting else ScorerMode.LIVE
+    if setting:
+        return ScorerMode(setting.mode)
+    waits = scorer_key in scorers and scorers.get(scorer_key).opt_in
+    return ScorerMode.OFF if waits else ScorerMode.LIVE
 
 
 def plugin_version(*, scorer_key: str) -> str:

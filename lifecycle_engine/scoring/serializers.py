@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from lifecycle_engine.scoring.limits import AT_ONCE
 from lifecycle_engine.scoring.lookalike_models import Lookalike, LookalikeCustomer
+from lifecycle_engine.scoring.use_models import Use
 
 
 class LookalikeSerializer(serializers.ModelSerializer[Lookalike]):
@@ -86,6 +87,9 @@ class ScoredSerializer(serializers.Serializer[Any]):
 
     scorer = serializers.CharField()
     model = serializers.IntegerField()
+    by = serializers.ChoiceField(
+        choices=Use.choices, help_text="Whether the model says so, or its baseline."
+    )
     features_as_of = serializers.DateTimeField()
     scores = ScoreOfSerializer(many=True)
     refused = ScoreRefusedSerializer(many=True)

@@ -19,7 +19,7 @@ from lifecycle_engine.scoring.contests import Decision, model_decide
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 from lifecycle_engine.scoring.selectors import plugin_version, scorer_build
-from lifecycle_engine.scoring.training import scorer_fit
+from lifecycle_engine.scoring.training import Trained, scorer_fit
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.scoring.versions import model_move
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
@@ -49,20 +49,20 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
         scorer = scorer_build(scorer_key=scorer_key)
         # An objection counts from the moment it is known, also for runs that look back.
         excluded = profiling_objectors(at=None)
-        manifest = _manifest(scorer, as_of, excluded)
-        digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+        manifest = training_manifest(scorer, as_of=as_of, excluded=excluded)
+        digest = manifest_digest(manifest)
         existing = ModelVersion.objects.filter(scorer_key=scorer_key, fingerprint=digest).first()
         if existing is not None:
             return existing
         with job_run("scoring.train", subject=scorer_key) as job:
             try:
-                return _train(scorer, as_of, excluded, manifest, digest, job)
+                return _train(scorer, as_of, excluded, manifest, job)
             except TrainingDataError as error:
                 job.result(needs=error.as_json())
                 raise
 
 
-def _manifest(scorer: BaseScorer, as_of: datetime, excluded: set[int]) -> dict[str, Any]:
+def training_manifest(scorer: BaseScorer, *, as_of: datetime, excluded: set[int]) -> dict[str, Any]:
     """All that decides what the model becomes: equal manifests give equal models."""
     return {
         "scorer": scorer.key,
@@ -77,27 +77,31 @@ def _manifest(scorer: BaseScorer, as_of: datetime, excluded: set[int]) -> dict[s
     }
 
 
-def _train(
+def manifest_digest(manifest: dict[str, Any]) -> str:
+    """The fingerprint of a model."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def manifest_seed(manifest: dict[str, Any]) -> int:
+    """The seed of a training, which follows from all that decides."""
+    return int(manifest_digest(manifest)[:8], 16)
+
+
+def version_build(
     scorer: BaseScorer,
-    as_of: datetime,
-    excluded: set[int],
+    trained: Trained,
+    *,
     manifest: dict[str, Any],
-    digest: str,
-    job: JobHandle,
+    as_of: datetime,
+    seconds: float,
+    folder: str = "models",
 ) -> ModelVersion:
-    started = perf_counter()
-    trained = scorer_fit(
-        scorer,
-        as_of=as_of,
-        excluded=excluded,
-        seed=int(digest[:8], 16),
-        progress=lambda done, total: job.progress(min(done, total), total),
-    )
-    artefact = artefact_save(folder=f"models/{scorer.key}", state=scorer.state())
+    """The version of a scorer that was just fitted: its artefact is stored, its row is not."""
+    artefact = artefact_save(folder=f"{folder}/{scorer.key}", state=scorer.state())
     version = ModelVersion(
         scorer_key=scorer.key,
         as_of=as_of,
-        train_seconds=perf_counter() - started,
+        train_seconds=seconds,
         rows=trained.rows,
         algorithm=scorer.algorithm,
         features=manifest["features"],
@@ -106,13 +110,34 @@ def _train(
         artefact=artefact.path,
         sha256=artefact.sha256,
         plugin_version=manifest["plugin_version"],
-        fingerprint=digest,
+        fingerprint=manifest_digest(manifest),
     )
     if trained.held is not None:
         version.held_artefact, version.held_sha256 = trained.held.path, trained.held.sha256
-    decision = model_decide(version, trained, seed=int(digest[:8], 16))
     version.card["better_than_baseline"] = trained.better
     version.card["decided_by"] = next(iter(trained.comparisons))
+    return version
+
+
+def _train(
+    scorer: BaseScorer,
+    as_of: datetime,
+    excluded: set[int],
+    manifest: dict[str, Any],
+    job: JobHandle,
+) -> ModelVersion:
+    started, seed = perf_counter(), manifest_seed(manifest)
+    trained = scorer_fit(
+        scorer,
+        as_of=as_of,
+        excluded=excluded,
+        seed=seed,
+        progress=lambda done, total: job.progress(min(done, total), total),
+    )
+    version = version_build(
+        scorer, trained, manifest=manifest, as_of=as_of, seconds=perf_counter() - started
+    )
+    decision = model_decide(version, trained, seed=seed)
     version.card["decision"] = decision.as_json()
     _version_add(version, decision)
     job.result(model=version.number, state=version.state, rows=version.rows)

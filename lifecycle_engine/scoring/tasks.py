@@ -5,6 +5,8 @@ skops, which loads all of scikit-learn and its test tools, are imported when a t
 """
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from celery import shared_task
@@ -61,7 +63,8 @@ def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
     from lifecycle_engine.scoring import running  # noqa: PLC0415
 
     moment = _moment(as_of, business_now())
-    running.scorer_run(scorer_key=scorer_key, as_of=moment)
+    with _checked(scorer_key):
+        running.scorer_run(scorer_key=scorer_key, as_of=moment)
     _run_follow(scorer_key, moment)
 
 
@@ -78,8 +81,10 @@ def run_resume(*, run_id: int) -> None:
     """Go on with a run that was killed."""
     from lifecycle_engine.scoring import running  # noqa: PLC0415
 
-    if running.run_resume(run_id=run_id) is not None:
-        run = ScoringRun.objects.get(pk=run_id)
+    run = ScoringRun.objects.get(pk=run_id)
+    with _checked(run.scorer_key):
+        resumed = running.run_resume(run_id=run_id)
+    if resumed is not None:
         _run_follow(run.scorer_key, run.as_of)
 
 
@@ -99,7 +104,8 @@ def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
     at = business_now()
     moment = _moment(as_of, at)
     services.model_train(scorer_key=scorer_key, as_of=moment, at=at)
-    running.scorer_run(scorer_key=scorer_key, as_of=moment)
+    with _checked(scorer_key):
+        running.scorer_run(scorer_key=scorer_key, as_of=moment)
     _run_follow(scorer_key, moment)
 
 
@@ -117,6 +123,28 @@ def lookalikes_find() -> None:
     from lifecycle_engine.scoring.lookalikes import running  # noqa: PLC0415
 
     running.lookalikes_run()
+
+
+@shared_task(name="scoring.check")
+def scorers_check(*, scorer_key: str | None = None) -> None:
+    """Check a scorer in use, by default every one that isn't switched off."""
+    if scorer_key is None:
+        for key in scorers.keys():  # noqa: SIM118 - a registry yields classes
+            if scorer_mode(scorer_key=key) is not ScorerMode.OFF:
+                enqueue("scoring.check", queue="gpu", scorer_key=key)
+        return
+    from lifecycle_engine.scoring.monitoring import services as monitoring  # noqa: PLC0415
+
+    monitoring.scorer_check(scorer_key=scorer_key, at=business_now())
+
+
+@contextmanager
+def _checked(scorer_key: str) -> Iterator[None]:
+    """Have the run checked, also one that fails."""
+    try:
+        yield
+    finally:
+        enqueue("scoring.check", queue="gpu", scorer_key=scorer_key)
 
 
 def _run_follow(scorer_key: str, as_of: datetime) -> None:

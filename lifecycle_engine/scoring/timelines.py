@@ -52,12 +52,14 @@ class Timeline:
 def days_needed(scorer: BaseScorer) -> int:
     """How many days of orders the windows take, or more where the scorer says so.
 
-    Every cut-off date has as much history before it as the outcome window is long.
+    Every cut-off date has as much history before it as the outcome window is long, or as the
+    scorer says.
     """
-    windows = 2
+    windows, history = 1, scorer.horizon_days
     if isinstance(scorer, Scorer):
-        windows = 4 if scorer.chooses else 3
-    return max(windows * scorer.horizon_days, scorer.minimum.days or 0)
+        windows = 3 if scorer.chooses else 2
+        history = scorer.history_days or scorer.horizon_days
+    return max(windows * scorer.horizon_days + history, scorer.minimum.days or 0)
 
 
 def timeline(scorer: Scorer, *, as_of: datetime) -> Timeline:

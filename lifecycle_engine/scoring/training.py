@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.artefacts import Artefact, artefact_save
-from lifecycle_engine.scoring.cards.building import Judged, quality, window
+from lifecycle_engine.scoring.cards.building import Judged, quality, single_features, window
+from lifecycle_engine.scoring.cards.drift import reference
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import Need, TrainingDataError
 from lifecycle_engine.scoring.metrics import Comparison, ranking_comparisons
-from lifecycle_engine.scoring.promises import PLACES, ranking_checked
+from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
 from lifecycle_engine.scoring.timelines import days_check, rows_check, timeline
 from lifecycle_engine.sdk.scorers import (
     BaseScorer,
@@ -50,6 +51,15 @@ class Trained:
         return next(iter(self.comparisons.values())).better
 
 
+class Frames(Protocol):
+    """Where labelled frames come from, as ``datasets.labelled_frames`` gives them."""
+
+    def __call__(
+        self, scorer: Scorer, *, cutoffs: Sequence[datetime], excluded: Collection[int]
+    ) -> Mapping[datetime, LabelledFrame]:
+        """Features as of each cut-off date beside what came true after it."""
+
+
 def scorer_fit(
     scorer: BaseScorer,
     *,
@@ -57,18 +67,39 @@ def scorer_fit(
     excluded: Collection[int],
     seed: int,
     progress: Progress = no_progress,
+    frames: Frames = datasets.labelled_frames,
+    folder: str = "models",
+    details: bool = True,
 ) -> Trained:
     """Fit a scorer on everything before ``as_of``.
 
     It makes its choices on an earlier window, is fitted without the last ``horizon_days`` and
     judged on them, which nothing has seen before, then fitted again on everything.
 
+    Args:
+        scorer: what is fitted; afterwards it is the model for use.
+        as_of: nothing later is seen.
+        excluded: customers who are left out.
+        seed: of all that is drawn.
+        progress: is told how far a fit is.
+        frames: where the frames come from.
+        folder: in storage, for the model that is judged.
+        details: whether the card gets more than the metrics. They draw nothing that a fit uses.
+
     Raises:
         TrainingDataError: there is too little history.
     """
     if isinstance(scorer, Scorer):
-        fit = _TabularFit(scorer, as_of=as_of, excluded=excluded, seed=seed, progress=progress)
-        return fit.run()
+        return _TabularFit(
+            scorer,
+            as_of=as_of,
+            excluded=excluded,
+            seed=seed,
+            progress=progress,
+            frames=frames,
+            folder=folder,
+            details=details,
+        ).run()
     if isinstance(scorer, RankingScorer):
         return _ranking_fit(scorer, as_of=as_of, excluded=excluded, seed=seed, progress=progress)
     raise TypeError(f"Scorer {scorer.key} is neither a Scorer nor a RankingScorer")
@@ -81,11 +112,14 @@ class _TabularFit:
     excluded: Collection[int]
     seed: int
     progress: Progress
+    frames: Frames
+    folder: str
+    details: bool
 
     def run(self) -> Trained:
         dates = timeline(self.scorer, as_of=self.as_of)
         clock = _Clock()
-        parts = datasets.labelled_frames(self.scorer, cutoffs=dates.cutoffs, excluded=self.excluded)
+        parts = self.frames(self.scorer, cutoffs=dates.cutoffs, excluded=self.excluded)
         rows_check(self.scorer, dates, parts)
         clock.lap("features")
         if dates.choice is not None:
@@ -94,12 +128,18 @@ class _TabularFit:
         learned = self._fit(parts, dates.before)
         clock.lap("fit to be judged")
         judged = Judged.of(self.scorer, parts[dates.judged])
-        found = quality(self.scorer, judged, learned=learned, seed=self.seed)
+        found = quality(self.scorer, judged, learned=learned, seed=self.seed, details=self.details)
         clock.lap("judging")
-        report = self.scorer.report()
+        part = judged.part
+        report = self.scorer.report() | self.scorer.report_judged(part.frame, part.learned)
         # Stored now: the next fit may change what the state refers to.
-        held = artefact_save(folder=f"models/{self.scorer.key}", state=self.scorer.state())
-        rows = len(self._fit(parts, dates.everything).frame)
+        folder = f"{self.folder}/{self.scorer.key}"
+        held = artefact_save(folder=folder, state=self.scorer.state())
+        scores = judged.model
+        if self.scorer.is_judged_apart():
+            scores = outputs_checked(self.scorer, judged.part.frame, self.scorer.predict).to_numpy()
+        everything = self._fit(parts, dates.everything).frame
+        rows = len(everything)
         clock.lap("fit for use")
         choice = None if dates.choice is None else window(self.scorer, parts[dates.choice])
         card = {
@@ -109,6 +149,7 @@ class _TabularFit:
             "gap_days": self.scorer.horizon_days,
             "report": report,
             "cost": clock.as_json(),
+            "reference": reference(everything[single_features(self.scorer)], scores),
             **found.more,
         }
         return Trained(rows, found.comparisons, card, judged=judged, held=held)
@@ -127,8 +168,8 @@ class _TabularFit:
         rows = datasets.stacked([parts[cutoff] for cutoff in cutoffs])
         self.scorer.fit(
             rows.frame,
-            rows.target,
-            validation=None if validation is None else (validation.frame, validation.target),
+            rows.learned,
+            validation=None if validation is None else (validation.frame, validation.learned),
             rng=self._rng,
             progress=self.progress,
         )
@@ -163,12 +204,8 @@ def _ranking_fit(
     days_check(scorer, as_of=as_of)
     cutoff = as_of - timedelta(days=scorer.horizon_days)
     rng = np.random.default_rng(seed)
-    bought = datasets.purchases(start=cutoff, end=as_of, excluded=excluded)
     with datasets.history(as_of=cutoff, excluded=excluded) as past:
-        known = datasets.buyers(past)
-        judged = {
-            customer_id: bought[customer_id] for customer_id in known if customer_id in bought
-        }
+        judged = datasets.bought_again(past, end=as_of, excluded=excluded)
         if len(judged) < max(scorer.minimum.customers, 1):
             need = Need("customers", max(scorer.minimum.customers, 1), len(judged))
             raise TrainingDataError.of_needs(scorer.key, [need])

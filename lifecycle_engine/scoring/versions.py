@@ -5,6 +5,7 @@ from django.db import transaction
 from lifecycle_engine.scoring.change_models import ChangeCause, ModelChange
 from lifecycle_engine.scoring.errors import ModelChangeError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
+from lifecycle_engine.scoring.monitoring.uses import champion_follow
 
 #: Of whom there is one at most, and what becomes of the one before.
 _GIVES_WAY = {
@@ -43,6 +44,8 @@ def model_move(
         if holder is not None:
             _set(holder, _GIVES_WAY[to], cause, f"gives way to #{version.number}: {reason}", by)
     _set(version, to, cause, reason, by)
+    if to is ModelState.CHAMPION:
+        champion_follow(champion=version, by=by, reason=reason)
     return version
 
 

@@ -14,7 +14,8 @@ def segment_explain(*, segment: Segment, customer_id: int, at: datetime) -> dict
     """The rule's tree with ``holds`` at every node, for one customer as of ``at``.
 
     A condition is ``{"condition", "sentence", "path", "holds", "observed"}``, where
-    ``observed`` is what it saw (a number, a text, a moment) or None. A group is
+    ``observed`` is what it saw (a number, a text, a moment) or None; ``note``, where there is one,
+    says what to know of what it read. A group is
     ``{"group", "holds", "children"}``. Where the rule is not finished nothing holds.
 
     Raises:
@@ -49,6 +50,7 @@ def _explained(node: Group | Leaf, outcomes: Mapping[str, Outcome]) -> dict[str,
             "path": node.path,
             "holds": outcome.holds,
             "observed": outcome.observed,
+            **({"note": note} if (note := node.condition.note()) else {}),
         }
     children = [_explained(child, outcomes) for child in node.children]
     held = [child["holds"] for child in children]

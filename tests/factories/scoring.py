@@ -1,6 +1,7 @@
 """Model versions, scores and recommendations."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import factory
@@ -9,10 +10,13 @@ from django.db.models.functions import Now
 from factory.django import DjangoModelFactory
 
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.scoring.backtests.results import Month, MonthState, Published
+from lifecycle_engine.scoring.errors import Need
 from lifecycle_engine.scoring.lookalike_models import Lookalike, LookalikeCustomer
 from lifecycle_engine.scoring.lookalikes.ranking import Places
 from lifecycle_engine.scoring.lookalikes.results import Result, areas, curve_measure, size_offered
 from lifecycle_engine.scoring.lookalikes.traits import Trait
+from lifecycle_engine.scoring.metrics import Comparison
 from lifecycle_engine.scoring.models import ModelVersion, Recommendation, Score
 from lifecycle_engine.segments.models import Segment
 from tests.factories.customers import CustomerFactory
@@ -106,3 +110,36 @@ def lookalike_ready(segment: Segment, *, ranked: int = 30, **values: Any) -> Loo
         for n, one in enumerate(customers)
     )
     return run
+
+
+def backtest_month(
+    month: int, *, low: float, high: float, published: str = "new", champion_of: str = ""
+) -> dict[str, Any]:
+    """The document of a month of 2017 that was judged, with an interval of the difference."""
+    middle = (low + high) / 2
+    found = Comparison(0.5 + middle, 0.5, middle, low, high, higher_is_better=True)
+    as_of = datetime(2017, month, 1, tzinfo=UTC)
+    return Month(
+        month=f"2017-{month:02}",
+        as_of=as_of,
+        until=as_of + timedelta(days=30),
+        state=MonthState.JUDGED,
+        customers=2_400,
+        target_mean=0.2,
+        algorithm="Gradient boosting",
+        reason="the first model",
+        published=Published(published),
+        champion_of=champion_of or f"2017-{month:02}",
+        metrics={"average_precision": found},
+        champion=found,
+    ).as_json()
+
+
+def backtest_unjudged(
+    month: int, state: str, *, needs: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """The document of a month of 2017 that could not be judged."""
+    as_of = datetime(2017, month, 1, tzinfo=UTC)
+    until = as_of + timedelta(days=30)
+    lacking = tuple(Need(**need) for need in needs)
+    return Month(f"2017-{month:02}", as_of, until, MonthState(state), needs=lacking).as_json()

@@ -125,6 +125,9 @@ def gone_on_with():
     run = ScoringRun.objects.filter(state=RunState.RUNNING).first()
     begun = run and run.frame and frames.part_frame(run.frame, 0)["recency_days"].iloc[0]
     done = list(run.shards_done) if run else []
+    if run:
+        # That so many starts got nowhere was the kills' doing: on a slow machine they came too soon.
+        ScoringRun.objects.filter(pk=run.pk).update(attempts=0)
     running.scorer_run(scorer_key=KEY, as_of=AS_OF)
     return None if begun is None else int(begun // TELLTALE), done
 

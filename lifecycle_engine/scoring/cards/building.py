@@ -55,20 +55,21 @@ class Quality:
     more: dict[str, Any]
 
 
-def quality(scorer: Scorer, judged: Judged, *, learned: LabelledFrame, seed: int) -> Quality:
-    """Measure a model that has learned from ``learned`` on a window that it has not seen."""
+def quality(
+    scorer: Scorer, judged: Judged, *, learned: LabelledFrame, seed: int, details: bool = True
+) -> Quality:
+    """Measure a model that has learned from ``learned`` on a window that it has not seen.
+
+    Args:
+        scorer: the model.
+        judged: what it said of the window.
+        learned: what it has learned from.
+        seed: of the resamples.
+        details: whether to measure more than the metrics.
+    """
     output, target = scorer.output, judged.target
     share = float(learned.target.mean()) if isinstance(output, Probability) else None
-    said = {"target": target, "model": judged.model, "baseline": judged.baseline}
-
-    def rng() -> np.random.Generator:
-        return np.random.default_rng(seed)
-
-    found = comparisons(output, **said, rng=rng(), share=share)
-    cutoff: datetime = judged.part.frame.index[0][0]
-    ids = judged.part.frame.index.get_level_values("customer_id").to_numpy()
-    groups = customer_groups(as_of=cutoff, customer_ids=ids)
-    by_group = slices(output, groups, **said, rng=rng())
+    found = comparisons(output, **_said(judged), rng=np.random.default_rng(seed), share=share)
     everybody = np.ones((1, len(target)))
     validation = window(scorer, judged.part) | {
         "metrics": {name: one.as_json() for name, one in found.items()},
@@ -82,20 +83,45 @@ def quality(scorer: Scorer, judged: Judged, *, learned: LabelledFrame, seed: int
             "baseline": threshold_for(judged.baseline, share),
         },
     }
-    more = {
-        "curves": curves(output, **said, rng=rng()),
+    more = _details(scorer, judged, learned=learned, seed=seed) if details else {}
+    return Quality(found, validation, more)
+
+
+def _details(
+    scorer: Scorer, judged: Judged, *, learned: LabelledFrame, seed: int
+) -> dict[str, Any]:
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(seed)
+
+    cutoff: datetime = judged.part.frame.index[0][0]
+    ids = judged.part.frame.index.get_level_values("customer_id").to_numpy()
+    groups = customer_groups(as_of=cutoff, customer_ids=ids)
+    by_group = slices(scorer.output, groups, **_said(judged), rng=rng())
+    return {
+        "curves": curves(scorer.output, **_said(judged), rng=rng()),
         "importance": feature_importance(
-            output,
+            scorer.output,
             lambda frame: scorer.judged(frame).to_numpy(float),
             frame=judged.part.frame,
-            target=target,
+            target=judged.target,
             rng=rng(),
+            groups=scorer.feature_groups(),
         ),
         "slices": by_group,
         "worst_slice": worst(by_group),
-        "drift": features_drift(learned=learned.frame, newest=judged.part.frame),
+        "drift": features_drift(
+            learned=learned.frame, newest=judged.part.frame, names=single_features(scorer)
+        ),
     }
-    return Quality(found, validation, more)
+
+
+def _said(judged: Judged) -> dict[str, Floats]:
+    return {"target": judged.target, "model": judged.model, "baseline": judged.baseline}
+
+
+def single_features(scorer: Scorer) -> list[str]:
+    """The features that are one column; a sequence's steps say little, each by itself."""
+    return [name for name, columns in scorer.feature_groups().items() if columns == (name,)]
 
 
 def window(scorer: Scorer, part: LabelledFrame) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lifecycle_engine.core.intervals import Z, wilson_interval
 from lifecycle_engine.scoring.measures import Floats, Weights
 from lifecycle_engine.scoring.metrics import interval, resamples
 from lifecycle_engine.sdk.scorers import Amount, Probability
@@ -12,7 +13,6 @@ from lifecycle_engine.sdk.scorers import Amount, Probability
 #: Shares of the customers at which the gain is told.
 SHARES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 BINS = 10
-_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -112,16 +112,8 @@ def calibration_curve(
 def _point(output: Probability | Amount, target: Floats, score: Floats) -> CalibrationPoint:
     mean, rows = float(target.mean()), len(target)
     if isinstance(output, Probability):
-        low, high = wilson(mean, rows)
+        low, high = wilson_interval(int(target.sum()), rows)
     else:
-        reach = _Z * float(target.std(ddof=1)) / rows**0.5 if rows > 1 else 0.0
+        reach = Z * float(target.std(ddof=1)) / rows**0.5 if rows > 1 else 0.0
         low, high = max(0.0, mean - reach), mean + reach
     return CalibrationPoint(float(score.mean()), mean, low, high, rows)
-
-
-def wilson(share: float, rows: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927)."""
-    square = _Z**2 / rows
-    middle = (share + square / 2) / (1 + square)
-    reach = _Z * (share * (1 - share) / rows + square / (4 * rows)) ** 0.5 / (1 + square)
-    return max(0.0, middle - reach), min(1.0, middle + reach)

@@ -1,6 +1,6 @@
 """Which features a model leans on: what shuffling one costs on the window that judges it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ def feature_importance(
     frame: pd.DataFrame,
     target: Floats,
     rng: np.random.Generator,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """By how much the metric that decides gets worse without each feature, the largest first.
 
@@ -35,6 +36,8 @@ def feature_importance(
         frame: rows that it has not learned from.
         target: what came true.
         rng: draws rows and shuffles.
+        groups: the columns that are shuffled together, by the name that they go by; by default
+            each alone.
     """
     if len(frame) > ROWS_MOST:
         rows = np.sort(rng.choice(len(frame), ROWS_MOST, replace=False))
@@ -47,17 +50,10 @@ def feature_importance(
 
     whole = quality(predict(frame))
     sign = 1.0 if higher_is_better else -1.0
-    shuffles = [feature for feature in frame.columns for _ in range(REPEATS)]
-    at_once = max(1, _BLOCK // max(len(frame), 1))
-    losses: dict[str, list[float]] = {feature: [] for feature in frame.columns}
-    for start in range(0, len(shuffles), at_once):
-        part = shuffles[start : start + at_once]
-        # By assignment of one column: the frame itself stays as it is.
-        stacked = pd.concat(
-            [frame.assign(**{name: rng.permutation(frame[name].to_numpy())}) for name in part]
-        )
-        for name, said in zip(part, np.split(predict(stacked), len(part)), strict=True):
-            losses[name].append(sign * (whole - quality(said)))
+    together = {name: [name] for name in frame.columns} if groups is None else groups
+    losses: dict[str, list[float]] = {name: [] for name in together}
+    for name, said in _shuffled(predict, frame, rng, together):
+        losses[name].append(sign * (whole - quality(said)))
     found = [
         {
             "feature": name,
@@ -69,3 +65,30 @@ def feature_importance(
         for name, of_one in losses.items()
     ]
     return sorted(found, key=lambda one: -float(str(one["loss"])))
+
+
+def _shuffled(
+    predict: Callable[[pd.DataFrame], Floats],
+    frame: pd.DataFrame,
+    rng: np.random.Generator,
+    groups: Mapping[str, Sequence[str]],
+) -> Iterator[tuple[str, Floats]]:
+    """What the model says with each feature shuffled, ``REPEATS`` times each."""
+    shuffles = [name for name in groups for _ in range(REPEATS)]
+    at_once = max(1, _BLOCK // max(len(frame), 1))
+    for start in range(0, len(shuffles), at_once):
+        part = shuffles[start : start + at_once]
+        stacked = pd.concat([_permuted(frame, groups[name], rng) for name in part])
+        yield from zip(part, np.split(predict(stacked), len(part)), strict=True)
+
+
+def _permuted(
+    frame: pd.DataFrame, columns: Sequence[str], rng: np.random.Generator
+) -> pd.DataFrame:
+    """The rows with some columns of other rows; the frame itself stays as it is."""
+    if len(columns) == 1:
+        return frame.assign(**{columns[0]: rng.permutation(frame[columns[0]].to_numpy())})
+    other = rng.permutation(len(frame))
+    changed = frame.copy()
+    changed[list(columns)] = frame[list(columns)].to_numpy()[other]
+    return changed

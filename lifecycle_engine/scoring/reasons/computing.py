@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,32 +34,6 @@ def importances(contributions: Contributions) -> list[tuple[str, float]]:
     """By feature the mean of its contribution's size over the customers, the largest first."""
     sizes = contributions.values.abs().mean().sort_values(ascending=False, kind="stable")
     return [(str(name), float(size)) for name, size in sizes.items()]
-
-
-def importance_measure(
-    scorer: Scorer, frame: pd.DataFrame, *, rng: np.random.Generator, customers: int = 1_000
-) -> list[dict[str, Any]]:
-    """What a model goes by, for its card: features with their mean absolute contribution.
-
-    Args:
-        scorer: fitted.
-        frame: customers to measure it on, such as those of the validation window.
-        rng: draws the sample.
-        customers: the size of the sample.
-
-    Returns:
-        ``{"feature", "mean", "share"}`` each, the largest first; ``share`` is of the sum over all
-        features. Empty for a scorer that gives no reasons.
-    """
-    if not scorer.is_explaining() or frame.empty:
-        return []
-    rows = np.sort(rng.permutation(len(frame))[:customers])
-    try:
-        found = importances(contributions_checked(scorer, frame.iloc[rows]))
-    except ReasonsMissingError:
-        return []
-    whole = sum(size for _, size in found) or 1.0
-    return [{"feature": name, "mean": size, "share": size / whole} for name, size in found]
 
 
 def contributions_checked(scorer: Scorer, frame: pd.DataFrame) -> Contributions:

@@ -13,11 +13,12 @@ from lifecycle_engine.core.bulk import copy_rows
 from lifecycle_engine.core.jobs import job_run
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.core.sql import sql_execute, sql_rows
-from lifecycle_engine.customers.consents import profiling_objectors
+from lifecycle_engine.customers.consents import profiling_objectors_among
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerBusyError
 from lifecycle_engine.scoring.frames import FrameLostError, customers_frame
 from lifecycle_engine.scoring.models import ModelState, ModelVersion, Score
+from lifecycle_engine.scoring.monitoring.uses import use_of, uses_published
 from lifecycle_engine.scoring.on_demand import champions, without_tensorflow
 from lifecycle_engine.scoring.reason_models import ReasonsFor, ReasonsSummary, ScoreReasons
 from lifecycle_engine.scoring.reasons.computing import (
@@ -31,6 +32,7 @@ from lifecycle_engine.scoring.reasons.selectors import reasons_wanted
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import model_champion
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
 
 #: Customers whose features say what is typical and what the model goes by.
@@ -70,6 +72,11 @@ def reasons_refresh(*, scorer_key: str, as_of: datetime) -> Worked:
             return Worked(0, ScoreReasons.objects.filter(scorer_key=scorer_key).delete()[0])
         with job_run("scoring.explain", subject=scorer_key) as job:
             version = model_champion(scorer_key=scorer_key)
+            if use_of(champion=version) is Use.BASELINE:
+                # What is published is not what the model would say why of.
+                gone = ScoreReasons.objects.filter(scorer_key=scorer_key).delete()[0]
+                job.result(customers=0, withdrawn=gone)
+                return Worked(0, gone)
             scores = Score.objects.filter(
                 scorer_key=scorer_key, model_version=version, as_of=as_of
             ).order_by("-percentile", "customer_id")
@@ -93,6 +100,10 @@ def reasons_ask(*, score: Score) -> Explained:
     """
     if not is_explaining(scorers.get(score.scorer_key)):
         raise ReasonsMissingError(f"Scorer {score.scorer_key} gives no reasons")
+    if Use.BASELINE in uses_published(scores=[score]).values():
+        raise ReasonsMissingError(
+            f"The score is the baseline's, which {score.scorer_key} explains not"
+        )
     with without_tensorflow(score.scorer_key):
         found = _ask(score)
     _publish(score.model_version, score.as_of, found)
@@ -154,7 +165,7 @@ def _features(
     scorer: Scorer, version: ModelVersion, as_of: datetime, ids: list[int]
 ) -> pd.DataFrame:
     """The very features that the scores are of, where they are kept still; else computed again."""
-    excluded = profiling_objectors(at=None)
+    excluded = profiling_objectors_among(customer_ids=ids)
     run = (
         ScoringRun.objects.filter(model_version=version, as_of=as_of, state=RunState.PUBLISHED)
         .select_related("frame")

@@ -8,6 +8,7 @@ from lifecycle_engine.segments.rules.compiler import (
     RuleEvaluationError,
     rule_expiring,
     rule_explain,
+    rule_expression,
     rule_select,
 )
 from lifecycle_engine.segments.rules.schema import rule_schema
@@ -31,6 +32,7 @@ __all__ = [
     "RuleEvaluationError",
     "rule_expiring",
     "rule_explain",
+    "rule_expression",
     "rule_parse",
     "rule_schema",
     "rule_select",

@@ -64,6 +64,21 @@ def rule_select(rule: Rule, tables: Tables) -> pa.Table:
     return found.cast(_SCHEMA)
 
 
+def rule_expression(rule: Rule, tables: Tables) -> ir.Table:
+    """The customers for whom the rule holds, as a table of ``customer_id`` yet to be computed.
+
+    Args:
+        rule: a finished one.
+        tables: where to look.
+
+    Raises:
+        RuleEvaluationError: the rule is not finished, or a condition can't be compiled.
+    """
+    if rule.root is None or not rule.finished:
+        raise RuleEvaluationError("rule: it is not finished")
+    return _selection(rule.root, tables, Moment(tables.as_of))
+
+
 def _selected(key: Hashable, question: Question, tables: Tables, since: datetime) -> Any:
     if isinstance(tables, SessionTables):
         return tables.select(key, question, since=since)

@@ -9,6 +9,7 @@ from lifecycle_engine.sdk.errors import RegistrationError
 from lifecycle_engine.sdk.scorers import scorers
 
 
+@pytest.mark.django_db  # Staff's own scorers are rows.
 @pytest.mark.parametrize("registry", [actions, channels, conditions, scorers], ids=lambda r: r.kind)
 def test_registries_are_closed_after_start_up(registry):
     before = registry.keys()

@@ -20,6 +20,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
+from lifecycle_engine.core.encryption import keyed_hash
 from lifecycle_engine.scoring.artefacts import artefact_load, artefact_save
 from lifecycle_engine.scoring.errors import ArtefactError
 from lifecycle_engine.sdk.scorers import ModelState
@@ -50,9 +51,10 @@ def state():
 
 
 def stored(content: bytes) -> tuple[str, str]:
-    """Put bytes into storage with a digest that is right, as if it had been recorded."""
-    path = default_storage.save("models/x.zip", ContentFile(content))
-    return path, hashlib.sha256(content).hexdigest()
+    """Put bytes into storage with digest and signature that are right, as if we had saved them."""
+    digest = hashlib.sha256(content).hexdigest()
+    signed = keyed_hash("model artefact", digest)
+    return default_storage.save(f"models/{signed}.zip", ContentFile(content)), digest
 
 
 def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -98,8 +100,39 @@ def test_one_changed_byte_is_refused(state, storage):
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(ArtefactError, match=r"'models/gone\.zip' is missing"):
-        artefact_load(path="models/gone.zip", sha256="0" * 64)
+    path, digest = stored(b"anything")
+    default_storage.delete(path)
+
+    with pytest.raises(ArtefactError, match=rf"'{path}' is missing"):
+        artefact_load(path=path, sha256=digest)
+
+
+def test_who_changes_file_and_record_together_lacks_the_key(state, storage):
+    ours = artefact_save(folder="models", state=state)
+    theirs = zipped(GOOD)
+    digest = hashlib.sha256(theirs).hexdigest()
+    (storage / ours.path).write_bytes(theirs)
+    (storage / "models" / f"{digest}.zip").write_bytes(theirs)
+
+    for path in (ours.path, f"models/{digest}.zip", "models/x.zip"):
+        with pytest.raises(ArtefactError, match=f"'{path}' was not signed with HASH_KEY"):
+            artefact_load(path=path, sha256=digest)
+
+
+def test_another_key_takes_no_model(state, settings):
+    artefact = artefact_save(folder="models", state=state)
+    settings.HASH_KEY = "another"
+
+    with pytest.raises(ArtefactError, match="was not signed with HASH_KEY"):
+        artefact_load(path=artefact.path, sha256=artefact.sha256)
+
+
+def test_the_same_model_stored_twice_comes_back_from_both(state):
+    first, second = (artefact_save(folder="models", state=state) for _ in range(2))
+
+    assert first.path != second.path
+    for artefact in (first, second):
+        assert artefact_load(path=artefact.path, sha256=artefact.sha256).params == state.params
 
 
 class Canary:

@@ -94,6 +94,7 @@ def _config(condition):
     return {name: value for name, value in condition.items() if name != "condition"}
 
 
+@pytest.mark.django_db  # The message lists the scorers, with those of staff.
 @pytest.mark.parametrize(
     ("condition", "path", "value", "reason"),
     [
@@ -112,6 +113,7 @@ def test_a_wrong_one_is_named_by_field_and_value(dummy, condition, path, value, 
         assert refused.value.value == value
 
 
+@pytest.mark.django_db
 def test_the_scorer_must_be_registered():
     with pytest.raises(ValidationError, match=r"no scorer 'dummy\.lapse'"):
         ScoreValue.Config(**_config(_value("at_least", 1)))

@@ -88,6 +88,7 @@ def test_customers_are_scored_and_the_others_are_named(client, customers):
     assert answer.json() == {
         "scorer": KEY,
         "model": 1,
+        "by": "model",
         "features_as_of": "2017-12-01T00:00:00Z",
         "scores": [
             {"customer": names[0], "value": value(customers[9])},

@@ -37,6 +37,7 @@ from lifecycle_engine.scoring.models import (
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.services import model_train
+from lifecycle_engine.scoring.use_models import ScorerUse
 from lifecycle_engine.sdk.scorers import MinimumData, scorers
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
 
@@ -131,6 +132,7 @@ def test_equal_data_and_seed_give_equal_models(shop, dummy):
     frame = datasets.feature_frame(dummy.Lapse(), as_of=AS_OF)
     first = scorer_restored(version=train()).predict(frame)
     ModelChange.objects.all().delete()
+    ScorerUse.objects.all().delete()
     ModelVersion.objects.all().delete()
 
     assert scorer_restored(version=train()).predict(frame).equals(first)

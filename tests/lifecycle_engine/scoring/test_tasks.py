@@ -6,7 +6,7 @@ import pytest
 
 from lifecycle_engine.config.celery import app
 from lifecycle_engine.scoring import running, services, tasks
-from lifecycle_engine.scoring.errors import ScorerBusyError
+from lifecycle_engine.scoring.errors import ScorerBusyError, ScorerOutputError
 from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -26,9 +26,10 @@ def asked(monkeypatch, settings):
 
 
 def followed(as_of):
-    """What follows new scores: rules may read them, and staff ask why they are what they are."""
+    """What follows new scores: they are checked, rules may read them, and staff ask why."""
     told = {"queue": "gpu", "scorer_key": "dummy.lapse", "as_of": as_of.isoformat()}
-    return [("segments.refresh", {"cause": "scores"}), ("scoring.explain", told)]
+    check = ("scoring.check", {"queue": "gpu", "scorer_key": "dummy.lapse"})
+    return [check, ("segments.refresh", {"cause": "scores"}), ("scoring.explain", told)]
 
 
 def test_training_is_as_of_business_time_unless_told_otherwise(asked):
@@ -69,7 +70,8 @@ def test_every_scorer_that_is_not_off_is_trained_and_run(asked):
 
     tasks.scorers_refresh()
 
-    wanted = [key for key in scorers.keys() if key != "churn.risk"]  # noqa: SIM118 - no dict
+    wanted = [one.key for one in scorers if one.key != "churn.risk" and not one.opt_in]
+    assert "churn.sequence" not in wanted
     assert asked == [
         ("scoring.train_and_run", {"queue": "gpu", "scorer_key": key, "as_of": NOW.isoformat()})
         for key in wanted
@@ -90,3 +92,24 @@ def test_a_busy_scorer_is_not_run_with_the_old_model(asked, monkeypatch):
 def test_all_of_them_wait_on_the_gpu_queue():
     for task in (tasks.model_train, tasks.scorer_run, tasks.model_train_and_run):
         assert app.amqp.router.route({}, task.name)["queue"].name == "gpu"
+
+
+def test_a_run_that_fails_is_checked_too(asked, monkeypatch):
+    def failing(**_given):
+        raise ScorerOutputError("no number")
+
+    monkeypatch.setattr("lifecycle_engine.scoring.running.scorer_run", failing)
+    with pytest.raises(ScorerOutputError):
+        tasks.scorer_run(scorer_key="dummy.lapse")
+
+    assert asked == [("scoring.check", {"queue": "gpu", "scorer_key": "dummy.lapse"})]
+
+
+@pytest.mark.django_db
+def test_every_scorer_in_use_is_checked_in_a_task_of_its_own(asked):
+    ScorerSetting.objects.create(key="churn.risk", mode=ScorerMode.OFF)
+
+    tasks.scorers_check()
+
+    wanted = [one.key for one in scorers if one.key != "churn.risk" and not one.opt_in]
+    assert asked == [("scoring.check", {"queue": "gpu", "scorer_key": key}) for key in wanted]

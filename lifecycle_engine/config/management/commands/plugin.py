@@ -1,10 +1,11 @@
-"""``manage.py plugin``: begin a plugin, and check what plugins promise."""
+"""``manage.py plugin``: begin a plugin, check what plugins promise, and backtest a scorer."""
 
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
+from rich.console import Console
 
 from lifecycle_engine.config.authoring.scaffold import ScaffoldError, plugin_begin
 from lifecycle_engine.config.environment import ROOT, environment_read
@@ -14,7 +15,7 @@ _SIGNS = {"kept": "ok", "broken": "BROKEN", "unchecked": "-"}
 
 
 class Command(BaseCommand):
-    help = "Begin a plugin, or check that plugins keep the promises of the plugin API."
+    help = "Begin a plugin, check the promises of plugins, or roll a scorer over the past."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -26,9 +27,20 @@ class Command(BaseCommand):
         check = actions.add_parser("check", help="Run the conformance suite.")
         check.add_argument("key", nargs="?", default="", help="an extension's key, or a plugin")
 
+        backtest = actions.add_parser(
+            "backtest",
+            help="Train and judge a scorer as of each month, as it would have been live.",
+        )
+        backtest.add_argument("key", help="the scorer, such as churn.risk")
+        backtest.add_argument("--from", dest="first", required=True, metavar="YYYY-MM")
+        backtest.add_argument("--to", dest="last", required=True, metavar="YYYY-MM")
+        backtest.add_argument("--out", type=Path, help="a file for the JSON, instead of stdout")
+
     def handle(self, *, action: str, **options: Any) -> None:
         if action == "new":
             self._new(options["name"], options["folder"])
+        elif action == "backtest":
+            self._backtest(options["key"], options["first"], options["last"], options["out"])
         else:
             self._check(options["key"], verbose=options["verbosity"] > 1)
 
@@ -43,6 +55,20 @@ class Command(BaseCommand):
         self.stdout.write(f"Load it:   export PLUGINS={loaded}")
         self.stdout.write(f"Check it:  python manage.py plugin check {name}")
         self.stdout.write(f"Test it:   pytest {folder / 'tests' / 'plugins' / name}")
+
+    def _backtest(self, key: str, first: str, last: str, out: Path | None) -> None:
+        # It loads the model libraries, for which the other actions need not wait.
+        from lifecycle_engine.config.authoring import backtesting  # noqa: PLC0415
+
+        told = Console(stderr=out is None)
+        try:
+            document = backtesting.backtest_shell(
+                key=key, first=first, last=last, out=out, told=told
+            )
+        except backtesting.BacktestShellError as error:
+            raise CommandError(str(error)) from None
+        if out is None:
+            self.stdout.write(document)
 
     def _check(self, key: str, *, verbose: bool) -> None:
         counted = dict.fromkeys(_SIGNS, 0)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lifecycle_engine.scoring.cards.curves import calibration_curve, gain_curve, wilson
+from lifecycle_engine.core.intervals import wilson_interval
+from lifecycle_engine.scoring.cards.curves import calibration_curve, gain_curve
 from lifecycle_engine.scoring.cards.drift import features_drift, stability_index
 from lifecycle_engine.scoring.cards.importance import feature_importance
 from lifecycle_engine.scoring.cards.slices import slices, worst
@@ -34,9 +35,7 @@ def test_calibration_has_groups_of_equal_size_with_wilsons_interval():
 
     assert [point.rows for point in points] == [10] * 10
     assert [point.came_true for point in points] == [0.0] * 5 + [1.0] * 5
-    # The textbook's interval for none of ten.
-    assert wilson(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
-    assert (points[0].low, points[0].high) == wilson(0, 10)
+    assert (points[0].low, points[0].high) == wilson_interval(0, 10)
     amounts = calibration_curve(Amount("money"), target=target * 100, score=score * 100)
     assert amounts[9].said == pytest.approx(score[90:].mean() * 100)
 

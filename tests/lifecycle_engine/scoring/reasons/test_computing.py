@@ -6,8 +6,9 @@ import pytest
 
 from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerOutputError
 from lifecycle_engine.scoring.reasons.computing import (
+    contributions_checked,
     customers_explain,
-    importance_measure,
+    importances,
     typical_values,
 )
 from lifecycle_engine.scoring.reasons.results import Change, Reason
@@ -112,17 +113,15 @@ def test_typical_is_of_those_to_whom_it_applies(frame):
 
 
 def test_importance_is_the_mean_size(frame):
-    found = importance_measure(Lateness(), frame, rng=np.random.default_rng(1))
+    found = importances(contributions_checked(Lateness(), frame))
 
-    assert [row["feature"] for row in found] == [
+    assert [name for name, _size in found] == [
         "recency_days",
         "recency_over_gap",
         "departments_90d",
         "gap_days_mean",
     ]
-    assert found[0]["mean"] == pytest.approx((3.7 + 0.0 + 0.1) / 3)
-    assert sum(row["share"] for row in found) == pytest.approx(1.0)
-    assert importance_measure(Lateness(), frame.iloc[:0], rng=np.random.default_rng(1)) == []
+    assert found[0][1] == pytest.approx((3.7 + 0.0 + 0.1) / 3)
 
 
 def test_the_model_that_was_chosen_may_give_none(frame, monkeypatch):
@@ -130,7 +129,6 @@ def test_the_model_that_was_chosen_may_give_none(frame, monkeypatch):
 
     with pytest.raises(ReasonsMissingError, match="gives no reasons"):
         customers_explain(Lateness(), frame, typical={})
-    assert importance_measure(Lateness(), frame, rng=np.random.default_rng(1)) == []
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ MODULES = {
 # What no selection depends on: words, explaining, passing time (test_expiring), reading a rule.
 _OTHER = (
     "sentence",
+    "note",
+    "_score_note",
     "observed",
     "expiring",
     "crossed",

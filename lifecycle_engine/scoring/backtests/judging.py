@@ -1,0 +1,120 @@
+"""Judging what a model, and the champion, said as of a month's beginning by what came true then."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.cards.building import Judged
+from lifecycle_engine.scoring.measures import metrics_for
+from lifecycle_engine.scoring.metrics import (
+    Comparison,
+    compared,
+    comparisons,
+    ranking_comparisons,
+)
+from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
+from lifecycle_engine.scoring.training import Frames
+from lifecycle_engine.sdk.scorers import BaseScorer, RankingScorer, Scorer
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be judged.
+
+    Attributes:
+        scorer: the month's new model.
+        champion: the one that scores, which may be the same.
+        as_of: the moment of the scores.
+        excluded: customers who are left out.
+        share: of probabilities, the share of customers that is called.
+        seed: of the resamples.
+    """
+
+    scorer: BaseScorer
+    champion: BaseScorer
+    as_of: datetime
+    excluded: Collection[int]
+    share: float | None
+    seed: int
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The same for each comparison, so that all are on the same resamples."""
+        return np.random.default_rng(self.seed)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came of it.
+
+    Attributes:
+        customers: how many were judged.
+        target_mean: what came true on average; None for rankings.
+        metrics: the new model beside the baseline; the first decides.
+        champion: the champion beside the same baseline, in the metric that decides.
+    """
+
+    customers: int
+    target_mean: float | None
+    metrics: dict[str, Comparison]
+    champion: Comparison
+
+
+def judge(asked: Asked, *, frames: Frames) -> Judgement | None:
+    """Judge by the ``horizon_days`` from ``as_of`` on; None where nobody's outcome differs.
+
+    Raises:
+        ScorerOutputError: a scorer broke a promise.
+    """
+    if isinstance(asked.scorer, RankingScorer):
+        return _judge_ranking(asked, asked.scorer)
+    assert isinstance(asked.scorer, Scorer)  # noqa: S101 - the registry knows no third.
+    return _judge_scores(asked, asked.scorer, frames)
+
+
+def _judge_scores(asked: Asked, scorer: Scorer, frames: Frames) -> Judgement | None:
+    part = frames(scorer, cutoffs=[asked.as_of], excluded=asked.excluded)[asked.as_of]
+    if part.target.nunique() < 2:
+        return None
+    judged = Judged.of(scorer, part)
+    target, baseline = judged.target, judged.baseline
+    found = comparisons(
+        scorer.output,
+        target=target,
+        model=judged.model,
+        baseline=baseline,
+        rng=asked.rng,
+        share=asked.share,
+    )
+    name, metric = next(iter(metrics_for(scorer.output).items()))
+    champion = found[name]
+    if asked.champion is not scorer:
+        assert isinstance(asked.champion, Scorer)  # noqa: S101 - both are of one key.
+        said = outputs_checked(asked.champion, part.frame, asked.champion.judged).to_numpy()
+        both = {"target": target, "model": said, "baseline": baseline}
+        champion = compared({name: metric}, **both, rng=asked.rng)[name]
+    return Judgement(len(target), float(target.mean()), found, champion)
+
+
+def _judge_ranking(asked: Asked, scorer: RankingScorer) -> Judgement | None:
+    end = asked.as_of + timedelta(days=scorer.horizon_days)
+    with datasets.history(as_of=asked.as_of, excluded=asked.excluded) as past:
+        bought = datasets.bought_again(past, end=end, excluded=asked.excluded)
+        if not bought:
+            return None
+        ids = np.fromiter(bought, dtype=np.int64)
+        baseline = ranking_checked(scorer, scorer.baseline(past, customer_ids=ids, k=PLACES))
+
+        def beside_baseline(model: BaseScorer) -> dict[str, Comparison]:
+            assert isinstance(model, RankingScorer)  # noqa: S101 - both are of one key.
+            said = ranking_checked(model, model.recommend(past, customer_ids=ids, k=PLACES))
+            return ranking_comparisons(
+                bought=bought, model=said, baseline=baseline, k=PLACES, rng=asked.rng
+            )
+
+        found = beside_baseline(scorer)
+        older = found if asked.champion is scorer else beside_baseline(asked.champion)
+    return Judgement(len(bought), None, found, next(iter(older.values())))

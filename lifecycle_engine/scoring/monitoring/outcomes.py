@@ -1,0 +1,117 @@
+"""What a run said beside what came true: once its horizon is over."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lifecycle_engine.core.sql import sql_rows
+from lifecycle_engine.customers.consents import profiling_objectors
+from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.cards.curves import calibration_curve
+from lifecycle_engine.scoring.measures import Floats, metrics_for, total_ratio
+from lifecycle_engine.scoring.metrics import compared, ranking_comparisons
+from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
+from lifecycle_engine.scoring.restoring import scorer_restored
+from lifecycle_engine.scoring.run_models import ScoringRun
+from lifecycle_engine.sdk.scorers import RankingScorer, Scorer
+
+#: Customers who are judged at most; the intervals say what that leaves open.
+JUDGED_MOST = 20_000
+#: Fewer customers, or fewer of one outcome, than this say nothing about a model.
+ROWS_LEAST, OUTCOMES_LEAST = 100, 15
+
+
+def outcome_figures(run: ScoringRun) -> dict[str, Any]:
+    """The metric that decides beside the baseline's, with 95 % intervals, and the calibration.
+
+    Scores are taken as they were published, from their history. What a model is judged by instead
+    (``Scorer.judged``), its baseline, and rankings, which have no history, are made again by the
+    stored model from what is known now of then. Of a run that says nothing ``metric`` is None.
+    """
+    scorer = scorer_restored(version=run.model_version)
+    until = run.as_of + timedelta(days=scorer.horizon_days)
+    window = {"from": run.as_of.isoformat(), "until": until.isoformat()}
+    if isinstance(scorer, RankingScorer):
+        return window | _ranking_figures(run, scorer)
+    assert isinstance(scorer, Scorer)  # noqa: S101 - the registry knows no third.
+    return window | _score_figures(run, scorer)
+
+
+def _score_figures(run: ScoringRun, scorer: Scorer) -> dict[str, Any]:
+    objectors = profiling_objectors(at=None)
+    said = _said(run)
+    frame = datasets.feature_frame(
+        scorer, as_of=run.as_of, excluded=objectors, only=said.index.tolist() or [0]
+    )
+    said = said.reindex(frame.index).dropna()
+    frame = frame.loc[said.index]
+    if len(frame) < ROWS_LEAST:
+        return {"customers": len(frame), "metric": None}
+    ids = {run.as_of: frame.index.to_numpy()}
+    target = datasets.outcomes(scorer, customer_ids=ids)[run.as_of].to_numpy(np.float64)
+    some = int((target > 0).sum())
+    if min(some, len(target) - some if set(target) <= {0.0, 1.0} else some) < OUTCOMES_LEAST:
+        return {"customers": len(frame), "metric": None}
+    if scorer.is_judged_apart():
+        said = outputs_checked(scorer, frame, scorer.judged)
+    baseline = outputs_checked(scorer, frame, scorer.baseline).to_numpy()
+    return _judged(run, scorer, target, said.to_numpy(np.float64), baseline)
+
+
+def _judged(
+    run: ScoringRun, scorer: Scorer, target: Floats, said: Floats, baseline: Floats
+) -> dict[str, Any]:
+    name, decides = next(iter(metrics_for(scorer.output).items()))
+    found = compared(
+        {name: decides, "ratio": (total_ratio, True)},
+        target=target,
+        model=said,
+        baseline=baseline,
+        rng=np.random.default_rng(run.pk),
+    )
+    points = calibration_curve(scorer.output, target=target, score=said)
+    return {
+        "customers": len(target),
+        "metric": found[name].as_json() | {"name": name},
+        "ratio": found["ratio"].as_json(),
+        "calibration": [asdict(point) for point in points],
+    }
+
+
+def _said(run: ScoringRun) -> "pd.Series[float]":
+    params = {
+        "scorer_key": run.scorer_key,
+        "model_version_id": run.model_version_id,
+        "as_of": run.as_of,
+        "every": max(1, run.customers // JUDGED_MOST),
+    }
+    rows = sql_rows("scoring", "check_said", params)
+    return pd.Series(dict(rows), dtype=float)
+
+
+def _ranking_figures(run: ScoringRun, scorer: RankingScorer) -> dict[str, Any]:
+    end = run.as_of + timedelta(days=scorer.horizon_days)
+    objectors = profiling_objectors(at=None)
+    everything = datasets.purchases(start=run.as_of, end=end, excluded=objectors)
+    with datasets.history(as_of=run.as_of, excluded=objectors) as tables:
+        known = [int(one) for one in datasets.buyers(tables) if int(one) in everything]
+        known = known[:: max(1, -(-len(known) // JUDGED_MOST))]
+        if len(known) < ROWS_LEAST:
+            return {"customers": len(known), "metric": None}
+        ids = np.array(known, dtype=np.int64)
+        model, baseline = (
+            ranking_checked(scorer, says(tables, customer_ids=ids, k=PLACES))
+            for says in (scorer.recommend, scorer.baseline)
+        )
+    found = ranking_comparisons(
+        bought={one: everything[one] for one in known},
+        model=model,
+        baseline=baseline,
+        k=PLACES,
+        rng=np.random.default_rng(run.pk),
+    )
+    name, metric = next(iter(found.items()))
+    return {"customers": len(known), "metric": metric.as_json() | {"name": name}}

@@ -1,0 +1,180 @@
+"""How each scorer in use stands: what monitoring has found, and what is published."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lifecycle_engine.scoring.check_models import CheckKind, CheckState, ModelCheck
+from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerSetting
+from lifecycle_engine.scoring.monitoring.findings import Limits, age_finding, worst
+from lifecycle_engine.scoring.monitoring.rule import can_fall_back
+from lifecycle_engine.scoring.run_models import RunState, ScoringRun
+from lifecycle_engine.scoring.use_models import ScorerUse, Use
+from lifecycle_engine.sdk.scorers import scorers
+
+#: Judged runs that are shown of a scorer.
+OUTCOMES_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A scorer in use.
+
+    Attributes:
+        scorer_key: the scorer.
+        champion: its champion.
+        use: what is published; None where that was never written down: the model.
+        able: whether the baseline can stand in.
+        state: the worst of what holds now.
+        findings: what was looked at last, the age of the scores as of now among it.
+        run: the newest run that is over; None before the first.
+        published: the newest run that was published.
+        inputs: the stability index of each feature, the largest first.
+        scores: that of the scores.
+        outcomes: the figures of judged runs, oldest first.
+    """
+
+    scorer_key: str
+    champion: ModelVersion
+    use: ScorerUse | None
+    able: bool
+    state: CheckState
+    findings: list[dict[str, Any]]
+    run: ScoringRun | None
+    published: ScoringRun | None
+    inputs: list[dict[str, Any]]
+    scores: float | None
+    outcomes: list[dict[str, Any]]
+
+    @property
+    def by_baseline(self) -> bool:
+        """Whether the baseline is published."""
+        return self.use is not None and self.use.use == Use.BASELINE
+
+    def as_json(self) -> dict[str, Any]:
+        """For the API."""
+        use = self.use
+        return {
+            "scorer": self.scorer_key,
+            "state": self.state.value,
+            "model": self.champion.number,
+            "publishes": use.use if use else Use.MODEL.value,
+            "since": use.since if use else None,
+            "cause": use.cause if use else "",
+            "reason": use.reason if use else "",
+            "by": use.by if use else "",
+            "can_fall_back": self.able,
+            "scores_as_of": self.published.as_of if self.published else None,
+            "findings": self.findings,
+            "inputs": self.inputs,
+            "scores": self.scores,
+            "outcomes": self.outcomes,
+        }
+
+
+def standings(*, at: datetime, scorer_key: str | None = None) -> list[Standing]:
+    """All scorers that have a champion, by key, or the one; a fixed number of queries.
+
+    Args:
+        at: business time.
+        scorer_key: the one scorer that is asked for.
+    """
+    champions = ModelVersion.objects.filter(state=ModelState.CHAMPION).order_by("scorer_key")
+    if scorer_key is not None:
+        champions = champions.filter(scorer_key=scorer_key)
+    found = list(champions.defer("card"))
+    keys = [one.scorer_key for one in found]
+    uses = {
+        one.scorer_key: one
+        for one in ScorerUse.objects.filter(until=None, scorer_key__in=keys).select_related(
+            "model_version"
+        )
+    }
+    over, published = _runs(keys)
+    checks, outcomes = _checks(keys)
+    limits = {one.key: one.fresh_hours for one in ScorerSetting.objects.filter(key__in=keys)}
+    return [
+        _standing(
+            champion,
+            uses.get(champion.scorer_key),
+            (over.get(champion.scorer_key), published.get(champion.scorer_key)),
+            checks,
+            outcomes[champion.scorer_key],
+            Limits(fresh_hours=limits.get(champion.scorer_key, Limits.fresh_hours)),
+            at,
+        )
+        for champion in found
+    ]
+
+
+def _standing(
+    champion: ModelVersion,
+    use: ScorerUse | None,
+    runs: tuple[ScoringRun | None, ScoringRun | None],
+    checks: dict[tuple[str, str], ModelCheck],
+    outcomes: list[ModelCheck],
+    limits: Limits,
+    at: datetime,
+) -> Standing:
+    key = champion.scorer_key
+    last = checks.get((key, CheckKind.RUN))
+    judged = [one for one in outcomes if _holds(one.run, use)]
+    findings = [*(last.findings if last else []), *(judged[-1].findings if judged else [])]
+    if runs[1] is not None:
+        hours = (at - runs[1].as_of).total_seconds() / 3600
+        findings.append(age_finding(hours, limits).as_json())
+    states = [one["state"] for one in findings]
+    if use is not None and use.use == Use.BASELINE:
+        states.append(CheckState.WARNING)
+    figures = last.figures if last else {}
+    return Standing(
+        scorer_key=key,
+        champion=champion,
+        use=use,
+        able=key in scorers and can_fall_back(scorers.get(key)),
+        state=worst(states),
+        findings=findings,
+        run=runs[0],
+        published=runs[1],
+        inputs=figures.get("inputs") or [],
+        scores=figures.get("scores"),
+        outcomes=[one.figures for one in outcomes if one.figures.get("metric")],
+    )
+
+
+def _holds(run: ScoringRun, use: ScorerUse | None) -> bool:
+    """Whether a run's outcomes say something of what is published now, or brought it about."""
+    if use is None:
+        return True
+    return run.started_at >= use.since or (
+        use.use == Use.BASELINE and run.as_of == use.judged_as_of
+    )
+
+
+def _runs(keys: list[str]) -> tuple[dict[str, ScoringRun], dict[str, ScoringRun]]:
+    """Of each scorer the newest run that is over, and the newest that was published."""
+    runs = ScoringRun.objects.filter(scorer_key__in=keys).order_by("scorer_key", "-as_of", "-pk")
+    over = runs.filter(state__in=[RunState.PUBLISHED, RunState.FAILED])
+    newest = over.order_by("scorer_key", "-pk").distinct("scorer_key")
+    published = runs.filter(state=RunState.PUBLISHED).distinct("scorer_key")
+    return _by_key(newest), _by_key(published)
+
+
+def _by_key(runs: Iterable[ScoringRun]) -> dict[str, ScoringRun]:
+    return {run.scorer_key: run for run in runs}
+
+
+def _checks(
+    keys: list[str],
+) -> tuple[dict[tuple[str, str], ModelCheck], defaultdict[str, list[ModelCheck]]]:
+    """The newest check of each kind, and the last judged runs of each scorer, oldest first."""
+    mine = ModelCheck.objects.filter(scorer_key__in=keys)
+    newest = mine.order_by("scorer_key", "kind", "-run_id").distinct("scorer_key", "kind")
+    found: defaultdict[str, list[ModelCheck]] = defaultdict(list)
+    judged = mine.filter(kind=CheckKind.OUTCOMES).select_related("run").order_by("-run__as_of")
+    for check in judged[: OUTCOMES_SHOWN * max(len(keys), 1)]:
+        if len(found[check.scorer_key]) < OUTCOMES_SHOWN:
+            found[check.scorer_key].insert(0, check)
+    return {(one.scorer_key, one.kind): one for one in newest}, found
