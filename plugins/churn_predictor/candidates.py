@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifecycle_engine.sdk.explaining import Contributions, tree_contributions
+from lifecycle_engine.sdk.fitting import SHALLOW_TREES, tree_values
 from lifecycle_engine.sdk.scorers import ModelState
 from plugins.churn_predictor.network import Network
 
@@ -40,20 +41,16 @@ class Boosting:
         seed: int,
         weights: NDArray[np.float64] | None = None,
     ) -> "Boosting":
-        """Train. Many shallow trees with few features each: customers repeat over cut-offs."""
+        """Train, with few features for each tree."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         estimator = HistGradientBoostingClassifier(
             max_iter=trees,
-            learning_rate=0.05,
-            max_leaf_nodes=8,
-            min_samples_leaf=60,
-            l2_regularization=5.0,
             max_features=0.5,
-            early_stopping=False,
             random_state=seed,
+            **SHALLOW_TREES,
         )
-        return cls(estimator.fit(frame.to_numpy(), target.to_numpy(), sample_weight=weights))
+        return cls(estimator.fit(tree_values(frame), target.to_numpy(), sample_weight=weights))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """One probability per row."""

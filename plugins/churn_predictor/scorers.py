@@ -1,15 +1,15 @@
 """The scorer ``churn.risk``."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections import Counter
+from typing import Any, ClassVar, Literal
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from django.utils.translation import gettext_lazy as _
-from numpy.typing import NDArray
+from django.utils.translation import gettext_noop
 from pydantic import Field
 
+from lifecycle_engine.sdk.dense import DenseConfig
 from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.features import BUYING_HABITS
 from lifecycle_engine.sdk.fitting import (
@@ -22,25 +22,32 @@ from lifecycle_engine.sdk.fitting import (
 )
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
-    Amount,
     ModelState,
-    Probability,
     Progress,
-    Scorer,
     no_progress,
     scorers,
 )
-from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.trials import Trial
+from plugins.churn_predictor.augmentation import AugmentConfig, MadeUp, augmented
 from plugins.churn_predictor.candidates import (
     Boosting,
     Candidate,
     candidate_restored,
     candidate_state,
 )
-from plugins.churn_predictor.network import Network, NetworkConfig
+from plugins.churn_predictor.network import Network
+from plugins.churn_predictor.question import Churn, seed_drawn
+from plugins.churn_predictor.sequence import ChurnSequence
+from plugins.churn_predictor.survival import Active4Weeks, Active13Weeks, Active26Weeks
 
-if TYPE_CHECKING:
-    from sklearn.linear_model import LogisticRegression
+__all__ = [
+    "Active4Weeks",
+    "Active13Weeks",
+    "Active26Weeks",
+    "ChurnConfig",
+    "ChurnRisk",
+    "ChurnSequence",
+]
 
 
 class ChurnConfig(Config):
@@ -52,11 +59,12 @@ class ChurnConfig(Config):
     calibrations: tuple[Method, ...] = ("platt", "isotonic")
     balanced: bool = False
     trees: int = Field(default=120, ge=10, le=2000)
-    network: NetworkConfig = NetworkConfig()
+    network: DenseConfig = DenseConfig()
+    augmentation: AugmentConfig = AugmentConfig()
 
 
 @scorers.register
-class ChurnRisk(Scorer):
+class ChurnRisk(Churn):
     """Probability that a customer who has bought before places no order in the next 30 days.
 
     Gradient boosting and a network compete on the window for choices; the lower log-loss wins,
@@ -64,14 +72,14 @@ class ChurnRisk(Scorer):
     compete each is fitted on the older cut-off dates and calibrated on the newest; a calibration
     stays only where it helps on the window for choices. The window on which the model is judged
     sees none of this.
+
+    Where the configuration says so, the winner is tried with made-up churners among its training
+    rows, over five seeds or more, and has them for good only if they help.
     """
 
     key: ClassVar[str] = "churn.risk"
     label: ClassVar[Any] = _("Churn risk")
     Config: ClassVar[type[Config]] = ChurnConfig
-    output: ClassVar[Probability | Amount] = Probability()
-    wanted: ClassVar[Literal["higher", "lower"]] = "lower"
-    outcome_missing: ClassVar[float] = 1.0
     features: ClassVar[tuple[str, ...]] = BUYING_HABITS
 
     def __init__(self, config: Any = None) -> None:
@@ -80,13 +88,16 @@ class ChurnRisk(Scorer):
         self._method: Method | Literal[""] = ""
         self._model: Candidate | None = None
         self._calibration = Calibration()
-        self._recency: LogisticRegression | None = None
         self._tried: dict[str, dict[str, Any]] = {}
+        self._trial: Trial | None = None
+        self._augments = False
+        self._made_up = MadeUp()
 
     @property
     def algorithm(self) -> str:
         """Which candidate won."""
         name = {"boosting": "Gradient boosting", "network": "Neural network"}[self._chosen]
+        name += ", with made-up churners" if self._augments else ""
         return f"{name}, calibrated" if self._method else name
 
     def report(self) -> dict[str, Any]:
@@ -97,12 +108,13 @@ class ChurnRisk(Scorer):
             "balanced": self.config.balanced,
             "chosen_by": "log_loss",
             "candidates": self._tried,
+            "augmentation": {
+                "tried": self._trial is not None,
+                "used": self._augments,
+                **self._made_up.as_json(),
+            },
+            "trials": [self._trial.as_json()] if self._trial else [],
         }
-
-    def outcome(self, tables: Tables) -> ir.Table:
-        """0 for everybody who places an order; the others are missing, which means 1."""
-        buyers = tables.orders.select("customer_id").distinct()
-        return buyers.mutate(target=ibis.literal(0.0))
 
     def fit(
         self,
@@ -114,14 +126,14 @@ class ChurnRisk(Scorer):
         progress: Progress = no_progress,
     ) -> None:
         """Fit the candidates and choose; or, without ``validation``, the chosen one again."""
-        from sklearn.linear_model import LogisticRegression
-
-        self._recency = LogisticRegression().fit(_recency(frame), target.to_numpy())
+        self.baseline_fit(frame, target)
         if validation:
             self._choose(frame, target, validation, rng, progress)
             return
         methods: tuple[Method, ...] = (self._method,) if self._method else ()
-        fitted = self._fit_one(self._chosen, frame, target, methods, rng, progress)
+        fitted = self._fit_one(
+            self._chosen, frame, target, methods, seed_drawn(rng), progress, augments=self._augments
+        )
         self._model = fitted.model
         self._calibration = fitted.curves.get(self._method, Calibration())
 
@@ -135,12 +147,6 @@ class ChurnRisk(Scorer):
         """What each feature added to the log-odds of the risk."""
         assert self._model is not None, "fit or restore the scorer first"  # noqa: S101
         return self._calibration.explain(self._model.explain(frame))
-
-    def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
-        """Recency alone, as a probability: who has been away longer is likelier to stay away."""
-        assert self._recency is not None, "fit or restore the scorer first"  # noqa: S101
-        found = self._recency.predict_proba(_recency(frame))[:, 1] if len(frame) else np.empty(0)
-        return pd.Series(found, index=frame.index, name="recency")
 
     def state(self) -> ModelState:
         """The chosen candidate, its calibration and the baseline's curve."""
@@ -175,12 +181,51 @@ class ChurnRisk(Scorer):
     ) -> None:
         self._tried, models = {}, {}
         for name in self.config.candidates:
-            fitted = self._fit_one(name, frame, target, self.config.calibrations, rng, progress)
+            methods = self.config.calibrations
+            fitted = self._fit_one(name, frame, target, methods, seed_drawn(rng), progress)
             curve, self._tried[name] = _quality(fitted, *validation)
             models[name] = fitted.model, curve
         self._chosen = min(self._tried, key=lambda name: float(self._tried[name]["log_loss"]))
         self._model, self._calibration = models[self._chosen]
         self._method = self._calibration.method
+        self._augments = False
+        if self.config.augmentation.tried:
+            self._augment_try(frame, target, validation, rng, progress)
+
+    def _augment_try(
+        self,
+        frame: pd.DataFrame,
+        target: "pd.Series[float]",
+        validation: "tuple[pd.DataFrame, pd.Series[float]]",
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> None:
+        """See with several seeds whether the winner is better with made-up churners."""
+        found: dict[bool, list[float]] = {False: [], True: []}
+        methods: list[Method | Literal[""]] = []
+        seeds = [seed_drawn(rng) for _ in range(self.config.augmentation.seeds)]
+        for done, seed in enumerate(seeds, start=1):
+            for augments in (False, True):
+                fitted = self._fit_one(
+                    *(self._chosen, frame, target, self.config.calibrations, seed, no_progress),
+                    augments=augments,
+                )
+                curve, tried = _quality(fitted, *validation)
+                found[augments].append(tried["log_loss"])
+            # Of the last one, with made-up churners.
+            methods.append(curve.method)
+            progress(done, len(seeds))
+        self._trial = Trial(
+            name=gettext_noop("Made-up churners (WGAN-GP)"),
+            metric="log_loss",
+            higher_is_better=False,
+            without=tuple(found[False]),
+            having=tuple(found[True]),
+        )
+        self._augments = self._trial.helps
+        if self._augments:
+            # Rarer outcomes made common want a calibration more than others do.
+            self._method = Counter(methods).most_common(1)[0][0]
 
     def _fit_one(
         self,
@@ -188,12 +233,16 @@ class ChurnRisk(Scorer):
         frame: pd.DataFrame,
         target: "pd.Series[float]",
         methods: tuple[Method, ...],
-        rng: np.random.Generator,
+        seed: int,
         progress: Progress,
+        *,
+        augments: bool = False,
     ) -> Calibrated[Candidate]:
-        seed = int(rng.integers(2**31))
-
         def fit(rows: pd.DataFrame, truth: "pd.Series[float]") -> Candidate:
+            if augments:
+                # Only of the rows that are learned from: those that calibrate are not among them.
+                wanted = self.config.augmentation
+                rows, truth, self._made_up = augmented(rows, truth, config=wanted, seed=seed)
             weights = balanced_weights(truth) if self.config.balanced else None
             if name == "boosting":
                 return Boosting.fit(
@@ -230,9 +279,3 @@ def _quality(
         "auc": float(roc_auc_score(truth, chosen)),
         "average_precision": float(average_precision_score(truth, chosen)),
     }
-
-
-def _recency(frame: pd.DataFrame) -> NDArray[np.float64]:
-    days = frame["recency_days"].to_numpy(np.float64)
-    found: NDArray[np.float64] = np.nan_to_num(np.log1p(np.maximum(days, 0.0)), nan=0.0)[:, None]
-    return found

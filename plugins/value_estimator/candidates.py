@@ -13,6 +13,7 @@ from lifecycle_engine.sdk.explaining import (
     contributions_mixed,
     tree_contributions,
 )
+from lifecycle_engine.sdk.fitting import SHALLOW_TREES, tree_values
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import ModelState, Progress
 from plugins.value_estimator.parametric import Parametric
@@ -73,7 +74,7 @@ class Boosting:
         rng: np.random.Generator,
         progress: Progress,
     ) -> Self:
-        """Train both. Many shallow trees: customers repeat over cut-off dates."""
+        """Train both."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         models = {}
@@ -81,14 +82,10 @@ class Boosting:
             models[name] = HistGradientBoostingRegressor(
                 loss=loss,
                 max_iter=config.trees,
-                learning_rate=0.05,
-                max_leaf_nodes=8,
-                min_samples_leaf=60,
-                l2_regularization=5.0,
                 max_features=0.4,
-                early_stopping=False,
                 random_state=int(rng.integers(2**31)),
-            ).fit(frame.to_numpy(), spent)
+                **SHALLOW_TREES,
+            ).fit(tree_values(frame), spent)
             progress(done + 1, len(cls.LOSSES))
         return cls(models, config.mean_share)
 

@@ -4,11 +4,11 @@ import warnings
 
 import pytest
 
+from lifecycle_engine.sdk.dense import DenseConfig
 from lifecycle_engine.sdk.testing.scorers import check_scorer
-from plugins.churn_predictor.network import NetworkConfig
 from plugins.churn_predictor.scorers import ChurnConfig, ChurnRisk
 
-SMALL = NetworkConfig(hidden=(4,), epochs=1)
+SMALL = DenseConfig(hidden=(4,), epochs=1)
 
 
 @pytest.mark.parametrize("candidates", [("boosting",), ("boosting", "network")])

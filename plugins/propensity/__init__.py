@@ -1,0 +1,1 @@
+"""How likely customers are to do something soon."""
