@@ -17,6 +17,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from campaigns.admin import OccurrenceAdmin
 from campaigns.models import Occurrence
 from lifecycle_engine.console.attribute_page import attribute_history_view
+from lifecycle_engine.console.backtest_pages import backtest_context
 from lifecycle_engine.console.campaign_pages import occurrence_context
 from lifecycle_engine.console.customer_page import customer_context
 from lifecycle_engine.console.identity_pages import (
@@ -59,6 +60,11 @@ from lifecycle_engine.console.segment_builder.segment_page import (
     segment_duplicate_view,
     segment_edit_view,
 )
+from lifecycle_engine.console.target_pages import (
+    target_archive_view,
+    target_context,
+    target_new_view,
+)
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers.admin import CustomerAdmin, MergeSuggestionAdmin
 from lifecycle_engine.customers.models import Customer, MergeSuggestion
@@ -66,15 +72,23 @@ from lifecycle_engine.customers.privacy_models import AccessAction
 from lifecycle_engine.customers.selectors import customers_complete
 from lifecycle_engine.events.admin import ReaderAdmin
 from lifecycle_engine.events.models import Reader
-from lifecycle_engine.scoring.admin import LookalikeAdmin, ModelVersionAdmin
+from lifecycle_engine.scoring.admin import (
+    BacktestAdmin,
+    LookalikeAdmin,
+    ModelVersionAdmin,
+    TargetAdmin,
+)
+from lifecycle_engine.scoring.backtest_models import Backtest
 from lifecycle_engine.scoring.lookalike_models import Lookalike
 from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.segments.admin import SegmentAdmin
 from lifecycle_engine.segments.models import Segment
 
 for _model in (
     User,
     Group,
+    Backtest,
     Customer,
     Lookalike,
     MergeSuggestion,
@@ -82,6 +96,7 @@ for _model in (
     Occurrence,
     Reader,
     Segment,
+    Target,
 ):
     admin.site.unregister(_model)
 
@@ -238,6 +253,18 @@ class ModelVersionPage(ModelVersionAdmin, PageAdmin):
         return [*own, *super().get_urls()]
 
 
+@admin.register(Backtest)
+class BacktestPage(BacktestAdmin, PageAdmin):
+    """The list of backtests, and each one's page."""
+
+    page_template = "console/backtest.html"
+    change_list_template = "console/backtests.html"
+
+    def page_context(self, request: HttpRequest, record: Backtest) -> dict[str, Any]:
+        """How far it is, and what it came to."""
+        return backtest_context(record)
+
+
 @admin.register(Lookalike)
 class LookalikePage(LookalikeAdmin, PageAdmin):
     """The list of searches for lookalikes, and each one's page."""
@@ -256,6 +283,31 @@ class LookalikePage(LookalikeAdmin, PageAdmin):
         own = [
             path(f"<int:lookalike_id>/{name}/", guard(view), name=f"scoring_lookalike_{name}")
             for name, view in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+
+@admin.register(Target)
+class TargetPage(TargetAdmin, PageAdmin):
+    """The list of targets, each one's page, and the form for another."""
+
+    page_template = "console/target.html"
+    change_list_template = "console/targets.html"
+
+    def page_context(self, request: HttpRequest, record: Target) -> dict[str, Any]:
+        """What it says, and how often it was true."""
+        return target_context(request, record)
+
+    def get_urls(self) -> list[URLPattern]:
+        """What staff can do, before the pages of the records."""
+        guard = self.admin_site.admin_view
+        own = [
+            path("new/", guard(target_new_view), name="scoring_target_new"),
+            path(
+                "<int:target_id>/archive/",
+                guard(target_archive_view),
+                name="scoring_target_archive",
+            ),
         ]
         return [*own, *super().get_urls()]
 

@@ -14,6 +14,8 @@ from lifecycle_engine.events.models import Product
 from lifecycle_engine.messaging.models import Message
 from lifecycle_engine.rewards.models import Coupon
 from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
+from lifecycle_engine.scoring.monitoring.uses import uses_published
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.segments.models import CustomerStage, Membership, StageTransition
 
 _ROWS = 10
@@ -57,12 +59,15 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
 def scores_with_history(*, customer: Customer) -> list[dict[str, Any]]:
     """The scores by scorer, each with what it was before, oldest first, and a line of them."""
     found = []
-    for score in Score.objects.filter(customer=customer).order_by("scorer_key"):
+    scores = list(Score.objects.filter(customer=customer).order_by("scorer_key"))
+    uses = uses_published(scores=scores)
+    for score in scores:
         earlier = ScoreHistory.objects.filter(
             customer=customer, scorer_key=score.scorer_key, as_of__lt=score.as_of
         ).order_by("-as_of")[:_SCORES_BACK]
         path = [*reversed(earlier), score]
-        found.append({"score": score, "path": path})
+        by_baseline = uses.get((score.scorer_key, score.as_of)) is Use.BASELINE
+        found.append({"score": score, "path": path, "by_baseline": by_baseline})
     return found
 
 

@@ -17,6 +17,7 @@ from lifecycle_engine.console.campaign_pages import campaign_rows
 from lifecycle_engine.console.charts import Bar, Chart, bars, line
 from lifecycle_engine.console.figures import count_shown
 from lifecycle_engine.console.model_card import ModelFigures, champions
+from lifecycle_engine.console.monitoring_page import attention
 from lifecycle_engine.console.reader_page import reader_figures
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import JobRun, JobState
@@ -59,6 +60,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
         "segments_broken": [segment for segment in segments if segment.error],
         "campaigns": campaign_rows(),
         "models": models,
+        "attention": attention(),
         "readers": reader_figures(),
         "jobs": _jobs(),
     }

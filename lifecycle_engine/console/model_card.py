@@ -18,6 +18,7 @@ from lifecycle_engine.console.model_plots import (
     group_shown,
     importance_plot,
     slice_plots,
+    survival_plots,
 )
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 
@@ -72,13 +73,14 @@ class Metric:
     def model_shown(self) -> str:
         """The model's value in writing, with its interval where that is known."""
         if self.model_low is None or self.model_high is None:
-            return _figure(self.model)
-        return f"{_figure(self.model)} ({_figure(self.model_low)} – {_figure(self.model_high)})"
+            return figure_shown(self.model)
+        low, high = figure_shown(self.model_low), figure_shown(self.model_high)
+        return f"{figure_shown(self.model)} ({low} – {high})"
 
     @property
     def baseline_shown(self) -> str:
         """The baseline's value in writing."""
-        return _figure(self.baseline)
+        return figure_shown(self.baseline)
 
     @property
     def direction(self) -> str:
@@ -126,14 +128,58 @@ def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str,
         "version": version,
         "windows": list(_windows(card)),
         "tables": [
-            (_flat(card.get("report") or {}), _("What training tried")),
+            (_flat(_untold(card)), _("What training tried")),
             (_flat(version.config or {}), _("Configuration")),
         ],
         "features": version.features,
+        "trials": [_trial(one) for one in (card.get("report") or {}).get("trials") or []],
+        **_survival((card.get("report") or {}).get("survival")),
         **_details(card),
         "better": card.get("better_than_baseline"),
         "title": str(version),
     }
+
+
+def _untold(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scorer reports, but for what is told in sentences or drawn."""
+    told = ("trials", "survival")
+    return {key: value for key, value in (card.get("report") or {}).items() if key not in told}
+
+
+def _survival(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The curves of who stayed active, of a model that says so week by week."""
+    if not found:
+        return {}
+    return {
+        "survival": survival_plots(found["groups"]),
+        "survival_error": figure_shown(found["error"]),
+        "survival_error_baseline": figure_shown(found["error_baseline"]),
+    }
+
+
+def _trial(trial: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial of the SDK's ``Trial``, with a sentence on what the seeds said."""
+    words = {
+        # What was tried is marked for translation where its plugin names it.
+        "name": _(str(trial["name"])),
+        "metric": metric_name(trial["metric"]),
+        "difference": signed_shown(trial["difference"]),
+        "low": signed_shown(trial["low"]),
+        "high": signed_shown(trial["high"]),
+        "seeds": trial["seeds"],
+        "direction": _("higher is better") if trial["higher_is_better"] else _("lower is better"),
+    }
+    if trial["helps"]:
+        said = _(
+            "%(name)s: tried, helps, and is used. %(metric)s %(difference)s "
+            "[%(low)s to %(high)s] over %(seeds)s seeds; %(direction)s."
+        )
+    else:
+        said = _(
+            "%(name)s: tried, did not help, and is left out. %(metric)s %(difference)s "
+            "[%(low)s to %(high)s] over %(seeds)s seeds; %(direction)s."
+        )
+    return {"said": said % words, "helps": trial["helps"]}
 
 
 def _details(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,18 +190,26 @@ def _details(card: Mapping[str, Any]) -> dict[str, Any]:
     decides = str(card.get("decided_by") or "")
     amount = decides == "mae"
     found, lowest = card.get("slices") or [], card.get("worst_slice")
-    ranks = _name("spearman" if amount else "auc")
+    ranks = metric_name("spearman" if amount else "auc")
     return {
         "gain": gain_plot(curves["gain"], amount=amount),
         "calibration": calibration_plot(curves["calibration"], amount=amount),
-        "importance": importance_plot(importance, metric=_name(decides)),
+        "importance": importance_plot(importance, metric=metric_name(decides)),
         "slices": slice_plots(found, metric=ranks),
         "worst": None
         if lowest is None
-        else {"group": group_shown(lowest), "metric": ranks, "value": _figure(lowest["model"])},
+        else {
+            "group": group_shown(lowest),
+            "metric": ranks,
+            "value": figure_shown(lowest["model"]),
+        },
         "threshold": (card.get("validation") or {}).get("threshold"),
         "drift": [
-            {"feature": one["feature"], "psi": _figure(one["psi"]), "tone": _drift_tone(one["psi"])}
+            {
+                "feature": one["feature"],
+                "psi": figure_shown(one["psi"]),
+                "tone": _drift_tone(one["psi"]),
+            }
             for one in card.get("drift") or []
         ][:_DRIFT_SHOWN],
         "cost": [lap | {"name": _STEPS.get(lap["step"], lap["step"])} for lap in card["cost"]],
@@ -166,14 +220,15 @@ def _details(card: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ratio(card: Mapping[str, Any]) -> str:
     ratio = (card.get("validation") or {}).get("total_ratio")
-    return _figure(float(ratio)) if isinstance(ratio, int | float) else ""
+    return figure_shown(float(ratio)) if isinstance(ratio, int | float) else ""
 
 
 def _drift_tone(psi: float) -> str:
     return "bad" if psi >= LARGE else "info" if psi >= NOTICEABLE else "good"
 
 
-def _name(metric: str) -> str:
+def metric_name(metric: str) -> str:
+    """A metric's name in the reader's language."""
     return str(_METRIC_NAMES.get(metric, metric.replace("_", " ")))
 
 
@@ -213,7 +268,7 @@ def _metrics(document: Mapping[str, Any], card: Mapping[str, Any]) -> list[Metri
     decides = card.get("decided_by")
     return [
         Metric(
-            name=_name(name),
+            name=metric_name(name),
             model=float(value["model"]),
             baseline=float(value["baseline"]),
             low=value.get("low"),
@@ -249,9 +304,9 @@ def _differences(metrics: list[Metric]) -> Chart | None:
             max(sign * metric.low, sign * metric.high),
             _("%(estimate)s (%(low)s to %(high)s)")
             % {
-                "estimate": _signed(metric.model - metric.baseline),
-                "low": _signed(metric.low),
-                "high": _signed(metric.high),
+                "estimate": signed_shown(metric.model - metric.baseline),
+                "low": signed_shown(metric.low),
+                "high": signed_shown(metric.high),
             },
         )
         for metric in metrics
@@ -279,7 +334,7 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
         if isinstance(value, Mapping):
             rows += _flat(value, f"{name} · ")
         elif isinstance(value, float):
-            rows.append((name, _figure(value)))
+            rows.append((name, figure_shown(value)))
         elif isinstance(value, list):
             rows.append((name, ", ".join(str(item) for item in value[:12])))
         else:
@@ -291,9 +346,11 @@ def _is_number(*values: Any) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 
-def _figure(value: float) -> str:
+def figure_shown(value: float) -> str:
+    """A metric's value in writing."""
     return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.2f}"
 
 
-def _signed(value: float | None) -> str:
+def signed_shown(value: float | None) -> str:
+    """A difference in writing, with its sign."""
     return "–" if value is None else f"{value:+.4g}"

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_POST
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.errors import ModelChangeError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
+from lifecycle_engine.scoring.monitoring.uses import BASELINE_IN_USE, use_open
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.scoring.versions import model_before, model_move, model_roll_back
 
 _CHANGES_SHOWN = 10
@@ -63,7 +65,13 @@ def changes_context(request: HttpRequest, version: ModelVersion) -> dict[str, An
         "may_change": request.user.has_perm("scoring.change_modelversion"),
         "changes": [_change(change) for change in changes.order_by("-pk")[:_CHANGES_SHOWN]],
         "decision": _decision(version),
+        "stood_in": _stood_in(version),
     }
+
+
+def reason_words(reason: str) -> str:
+    """What the rule said, or what staff wrote."""
+    return str(_REASONS.get(reason, reason))
 
 
 @require_POST
@@ -93,17 +101,25 @@ def _decision(version: ModelVersion) -> dict[str, Any] | None:
     decision: dict[str, Any] | None = version.card.get("decision")
     if not decision:
         return None
-    return decision | {"reason": _REASONS.get(decision["reason"], decision["reason"])}
+    return decision | {"reason": reason_words(decision["reason"])}
+
+
+def _stood_in(version: ModelVersion) -> str:
+    """Why the baseline is published in the champion's place; empty where it is not."""
+    held = use_open(scorer_key=version.scorer_key)
+    if held is None or held.use != Use.BASELINE or version.state != ModelState.CHAMPION:
+        return ""
+    return str(held.get_cause_display())
 
 
 def _change(change: ModelChange) -> dict[str, Any]:
-    states = dict(ModelState.choices)
+    states: dict[str, Any] = {**dict(ModelState.choices), BASELINE_IN_USE: _("Baseline in use")}
     return {
         "number": change.model_version.number,
-        "before": states.get(ModelState(change.before), "") if change.before else "–",
-        "after": states[ModelState(change.after)],
+        "before": states.get(change.before, change.before) or "–",
+        "after": states.get(change.after, change.after),
         "cause": change.get_cause_display(),
-        "reason": _REASONS.get(change.reason, change.reason),
+        "reason": reason_words(change.reason),
         "by": change.by,
         "at": change.at,
     }

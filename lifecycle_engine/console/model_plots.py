@@ -88,6 +88,51 @@ def calibration_plot(points: Sequence[Mapping[str, Any]], *, amount: bool) -> Ch
     return _chart(_("What was said and what came true"), rows, columns, drawn)
 
 
+def survival_plots(groups: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Of each group, who was said to be active still in each week, beside who was."""
+    names = {
+        "everybody": _("Everybody"),
+        "low": _("The third least likely to stay"),
+        "middle": _("The third in the middle"),
+        "high": _("The third most likely to stay"),
+    }
+    return [_survival_plot(names.get(one["group"], one["group"]), one["points"]) for one in groups]
+
+
+def _survival_plot(title: str, points: Sequence[Mapping[str, Any]]) -> Chart:
+    last = points[-1]["week"]
+    said, true = (
+        [(0.0, 1.0), *((point["week"], point[name]) for point in points)]
+        for name in ("said", "came_true")
+    )
+    band = [(0.0, 1.0), *((point["week"], point["high"]) for point in points)]
+    band += [(point["week"], point["low"]) for point in reversed(points)]
+    drawn = format_html(
+        '{}<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 {} {}" '
+        'preserveAspectRatio="none"><polygon class="le-chart-area" points="{}"></polygon>'
+        '<polyline class="le-chart-line le-chart-line-quiet" points="{}"></polyline>'
+        '<polyline class="le-chart-line" points="{}"></polyline></svg>{}',
+        *(_grid(1.0, share_shown), _TOP, _PLOT, _WIDTH, _PLOT, _path(band, last, 1.0)),
+        *(_path(true, last, 1.0), _path(said, last, 1.0), _axis(last, _week)),
+    )
+    rows = [
+        (
+            _week(point["week"]),
+            share_shown(point["said"]),
+            share_shown(point["came_true"]),
+            f"{share_shown(point['low'])} – {share_shown(point['high'])}",
+            count_shown(point["at_risk"]),
+        )
+        for point in points
+    ]
+    columns = (_("Week"), _("Said"), _("Came true"), _("Interval"), _("Active when it began"))
+    return _chart(title, rows, columns, drawn)
+
+
+def _week(number: float) -> str:
+    return f"{number:g}"
+
+
 def importance_plot(features: Sequence[Mapping[str, Any]], *, metric: str) -> Chart:
     """By how much the model gets worse when a feature is shuffled: the largest few."""
     return bars(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.dataclasses import SearchResult
 
 from lifecycle_engine.customers.selectors import customers_search
+from lifecycle_engine.scoring.use_models import ScorerUse, Use
 
 PALETTE_LIMIT = 10
 _PALETTE_SHORTEST = 2
@@ -48,10 +49,13 @@ _GROUPS: Sequence[tuple[Any, Sequence[tuple[Any, str, str]]]] = (
         (
             (_("Model versions"), "neurology", "scoring.modelversion"),
             (_("Model changes"), "history", "scoring.modelchange"),
+            (_("Published by scorers"), "published_with_changes", "scoring.scoreruse"),
             (_("Scoring runs"), "directions_run", "scoring.scoringrun"),
+            (_("Backtests"), "timeline", "scoring.backtest"),
             (_("Scores"), "speed", "scoring.score"),
             (_("Recommendations"), "recommend", "scoring.recommendation"),
             (_("Lookalikes"), "group_add", "scoring.lookalike"),
+            (_("Targets"), "target", "scoring.target"),
             (_("Scorer settings"), "tune", "scoring.scorersetting"),
         ),
     ),
@@ -100,6 +104,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ]
         if title == _("Audience") and _may_view(request, "segments.customerstage"):
             items.append(_item(_("Lifecycle"), "conversion_path", reverse_lazy("lifecycle")))
+        if title == _("Models") and _may_view(request, "scoring.modelversion"):
+            items.insert(0, _monitoring_item())
         if items and items[0]["title"] == _("Templates"):
             items.append(_item(_("Delivered"), "mark_email_read", reverse_lazy("delivered")))
         if _may_view(request, "events.reader") and title == _("Data"):
@@ -136,6 +142,14 @@ def palette_search(request: HttpRequest, term: str) -> list[SearchResult]:
         )
         for customer in found
     ]
+
+
+def _monitoring_item() -> dict[str, Any]:
+    """With how many scorers publish their baseline."""
+    item = _item(_("Monitoring"), "monitor_heart", reverse_lazy("monitoring"))
+    # At most one row a scorer, read by the index of those that hold: no page counts a table.
+    stood_in = len(ScorerUse.objects.filter(until=None, use=Use.BASELINE).values_list("pk"))
+    return item | ({"badge": str(stood_in)} if stood_in else {})
 
 
 def _item(title: Any, icon: str, link: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.models import Score
+from lifecycle_engine.scoring.monitoring.uses import uses_published
 from lifecycle_engine.scoring.reasons.selectors import reasons_of
 from lifecycle_engine.scoring.reasons.telling import (
     ChangeTold,
@@ -22,6 +23,7 @@ from lifecycle_engine.scoring.reasons.telling import (
     reasons_tell,
     score_written,
 )
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.scorers import Scorer, scorers
 
 #: Scores that differ by less than this part are the same.
@@ -39,6 +41,7 @@ class ScoreTold:
         reasons: what moved it; empty where that is not worked out.
         changes: what would change it.
         explains: whether its scorer says why at all.
+        by_baseline: whether it is the baseline's, published in the model's place.
         now: what it would be with what came in since; empty where that is the same.
     """
 
@@ -48,6 +51,7 @@ class ScoreTold:
     reasons: list[ReasonTold]
     changes: list[ChangeTold]
     explains: bool
+    by_baseline: bool
     now: str = ""
 
 
@@ -55,7 +59,7 @@ def scores_told(*, customer: Customer) -> list[ScoreTold]:
     """The customer's scores whose plugins are there, each with its reasons."""
     rows = Score.objects.filter(customer=customer).select_related("model_version")
     scores = [row for row in rows.order_by("scorer_key") if row.scorer_key in scorers]
-    found = reasons_of(scores=scores)
+    found, uses = reasons_of(scores=scores), uses_published(scores=scores)
     told = []
     for score in scores:
         scorer_class = scorers.get(score.scorer_key)
@@ -69,6 +73,7 @@ def scores_told(*, customer: Customer) -> list[ScoreTold]:
                 reasons=reasons_tell(explained, scorer_class) if explained else [],
                 changes=changes_tell(explained, scorer_class) if explained else [],
                 explains=issubclass(scorer_class, Scorer) and scorer_class.is_explaining(),
+                by_baseline=uses.get((score.scorer_key, score.as_of)) is Use.BASELINE,
                 now=score_written(explained.score, scorer_class) if explained and not same else "",
             )
         )

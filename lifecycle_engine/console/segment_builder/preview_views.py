@@ -171,6 +171,7 @@ def explained_shown(node: Mapping[str, Any]) -> dict[str, Any]:
         "holds": node["holds"],
         "words": node["sentence"],
         "observed": _observed(node.get("observed")),
+        "note": node.get("note", ""),
         "node": f"n{path_text(rule_place(node['path'])[0])}",
     }
 

@@ -38,9 +38,11 @@ RECORDS = {
     "messaging": {"message", "optin", "suppression"},
     "rewards": {"coupon", "redemption"},
     "scoring": {
+        "backtest",
         "featureframe",
         "lookalike",
         "lookalikecustomer",
+        "modelcheck",
         "modelversion",
         "modelchange",
         "reasonssummary",
@@ -48,7 +50,9 @@ RECORDS = {
         "score",
         "scorereasons",
         "scorehistory",
+        "scoreruse",
         "scoringrun",
+        "target",
     },
     "segments": {
         "customerstage",

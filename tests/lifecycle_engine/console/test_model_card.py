@@ -114,3 +114,57 @@ def test_only_a_champion_that_replaced_another_can_be_rolled_back(admin_client, 
 
     assert "Roll back to the one before" in page(admin_client, second)
     assert "Promote" in page(admin_client, first)
+
+
+@pytest.mark.parametrize(
+    ("helps", "language", "said"),
+    [
+        (False, "en", "Made-up churners (WGAN-GP): tried, did not help, and is left out. Log loss"),
+        (True, "en", "Made-up churners (WGAN-GP): tried, helps, and is used. Log loss -0.004 "),
+        (False, "zh-hans", "没有帮助"),
+        (True, "zh-hans", "有帮助"),
+    ],
+)
+def test_the_card_says_in_words_what_several_seeds_said(
+    admin_client, version, helps, language, said
+):
+    trial = {
+        "name": "Made-up churners (WGAN-GP)",
+        "metric": "log_loss",
+        "higher_is_better": False,
+        "seeds": 5,
+        "difference": -0.004,
+        "low": -0.011,
+        "high": -0.001 if helps else 0.003,
+        "helps": helps,
+    }
+    version.card["report"] = {"chosen": "boosting", "trials": [trial]}
+    version.save()
+
+    found = page(admin_client, version, language)
+
+    assert said in found
+    assert "-0.011" in found
+    assert "trials" not in found
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ["Still active, week by week", "The third least likely to stay", "0.1215"]),
+        ("zh-hans", ["逐周仍然活跃", "最可能流失的三分之一", "0.1215"]),
+    ],
+)
+def test_the_card_draws_who_stayed_active(admin_client, version, language, said):
+    figures = {"said": 0.8, "came_true": 0.75, "low": 0.7, "high": 0.79, "at_risk": 200.0}
+    points = [figures | {"week": 1}, figures | {"week": 2, "came_true": 0.7}]
+    groups = [{"group": name, "points": points} for name in ("everybody", "low")]
+    version.card["report"] = {
+        "survival": {"error": 0.1215, "error_baseline": 0.1464, "groups": groups}
+    }
+    version.save()
+
+    found = page(admin_client, version, language)
+
+    assert all(words in found for words in said)
+    assert "at_risk" not in found

@@ -19,13 +19,8 @@ from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.factories.customers import ConsentFactory
 from tests.factories.rewards import OfferFactory
 from tests.factories.segments import NOW, SegmentFactory, rule
-from tests.lifecycle_engine.console.segment_builder.test_views import (  # noqa: F401
-    _now,
-    audience,
-    builder,
-)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +86,7 @@ def test_a_segment_that_isn_t_there_is_said_in_the_reader_s_language(admin_clien
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_estimated_reach_is_counted_exactly_on_demand(builder, audience, monkeypatch):  # noqa: F811
+def test_an_estimated_reach_is_counted_exactly_on_demand(builder, audience, monkeypatch):
     monkeypatch.setattr(reach, "SAMPLE", 1)
     monkeypatch.setattr(reach, "_AT_ONCE", 1)
     ConsentFactory(customer=audience[2], channel="email", purpose="marketing", granted=True)
@@ -109,7 +104,7 @@ def test_an_estimated_reach_is_counted_exactly_on_demand(builder, audience, monk
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_a_sequence_it_is_told_how_many_did_the_first(builder, audience):  # noqa: F811
+def test_of_a_sequence_it_is_told_how_many_did_the_first(builder, audience):
     happened = [("Product Added", 0), ("Product Added", 1), ("Order Completed", 1)]
     items = [
         {
