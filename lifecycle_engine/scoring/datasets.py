@@ -221,8 +221,7 @@ def _scorer_columns(
     scorer: Scorer, tables: Tables, library: pa.Table
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """The scorer's population, ascending, and each of its features by name, in order."""
-    found = tables.execute(scorer.population(tables)).column("customer_id").to_numpy()
-    members = np.unique(found).astype(np.int64)
+    members = members_of(scorer, tables)
     columns: dict[str, NDArray[Any]] = {}
     columns |= _by_customer(library, members, scorer.features)
     own = scorer.own_features(tables)
@@ -238,10 +237,18 @@ def _scorer_columns(
     return members, {name: columns[name] for name in scorer.feature_names()}
 
 
+def members_of(scorer: Scorer, tables: Tables) -> NDArray[np.int64]:
+    """The scorer's population as of the tables, ascending."""
+    found = tables.execute(scorer.population(tables)).column("customer_id").to_numpy()
+    return np.unique(found).astype(np.int64)
+
+
 def outcomes(
     scorer: Scorer, *, customer_ids: Mapping[datetime, NDArray[np.int64]]
 ) -> "dict[datetime, pd.Series[float]]":
     """What came true of some customers in the window from each cut-off date on, as it is judged.
+
+    Of whom nobody knows it, there is no row.
 
     Raises:
         ScorerOutputError: the outcome is not one number per customer.
@@ -258,9 +265,9 @@ def _outcomes(
         found = {}
         for cutoff, ids in customer_ids.items():
             window = BoundedTables(session.window(cutoff, cutoff + horizon), start=cutoff)
-            found[cutoff] = _outcome(scorer, window).reindex(
-                ids, fill_value=float(scorer.outcome_missing)
-            )
+            outcome = _outcome(scorer, window)
+            # What ``outcome`` gives is never NaN, but what is missing may be: nobody knows it.
+            found[cutoff] = outcome.reindex(ids, fill_value=float(scorer.outcome_missing)).dropna()
     return found
 
 
@@ -275,13 +282,15 @@ def _outcome(scorer: Scorer, window: Tables) -> "pd.Series[float]":
 def labelled_frames(
     scorer: Scorer, *, cutoffs: Sequence[datetime], excluded: Collection[int]
 ) -> dict[datetime, LabelledFrame]:
-    """Features as of each cut-off date beside what came true after it."""
+    """Features as of each cut-off date beside what came true after it, of whom that is known."""
     frames = feature_frames(scorer, moments=cutoffs, excluded=excluded)
     ids = {cutoff: frame.index.to_numpy() for cutoff, frame in frames.items()}
     learned = _outcomes(scorer, ids)
     parts = {}
     for cutoff in cutoffs:
         frame, outcome = frames[cutoff], learned[cutoff]
+        if len(outcome) < len(frame):
+            frame = frame.loc[outcome.index]
         frame.index = outcome.index = pd.MultiIndex.from_product(
             [[cutoff], frame.index], names=["cutoff", "customer_id"]
         )

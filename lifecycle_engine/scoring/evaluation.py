@@ -93,12 +93,13 @@ def _judge_scores(
 ) -> Evaluation:
     end = as_of + timedelta(days=scorer.horizon_days)
     published = found.set_index("customer_id")["value"]
-    frame = datasets.feature_frame(scorer, as_of=as_of).reindex(published.index)
     customer_ids = {as_of: published.index.to_numpy()}
     target = datasets.outcomes(scorer, customer_ids=customer_ids)[as_of]
+    published = published.loc[target.index]
+    frame = datasets.feature_frame(scorer, as_of=as_of).reindex(published.index)
     if target.nunique() < 2:
         raise OutcomeWindowError(
-            f"Scorer {scorer.key}: all outcomes from {as_of} to {end} are {target.iloc[0]:g}"
+            f"Scorer {scorer.key}: all outcomes from {as_of} to {end} are {target.max():g}"
         )
     # The model is judged, also where its baseline was published in its place.
     stood_in = use_newest(scorer_key=scorer.key, as_of=as_of) is Use.BASELINE

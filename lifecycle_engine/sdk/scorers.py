@@ -134,7 +134,8 @@ class Scorer(BaseScorer):
     sequence: ClassVar[SequenceSpec | None] = None
     #: Whether the shop wants more of the output or, as of a risk, less; reasons are told by it.
     wanted: ClassVar[Literal["higher", "lower"]] = "higher"
-    #: The target of a customer of whom ``outcome`` has no row.
+    #: The target of a customer of whom ``outcome`` has no row. NaN where nobody knows it then: such
+    #: customers are scored, and neither learned from nor judged.
     outcome_missing: ClassVar[float] = 0.0
     #: How many cut-off dates to learn from, as far as history reaches, and the days between them.
     cutoff_count: ClassVar[int] = 8

@@ -47,11 +47,12 @@ def _score_figures(run: ScoringRun, scorer: Scorer) -> dict[str, Any]:
         scorer, as_of=run.as_of, excluded=objectors, only=said.index.tolist() or [0]
     )
     said = said.reindex(frame.index).dropna()
-    frame = frame.loc[said.index]
+    ids = {run.as_of: said.index.to_numpy()}
+    outcome = datasets.outcomes(scorer, customer_ids=ids)[run.as_of]
+    said, frame = said.loc[outcome.index], frame.loc[outcome.index]
     if len(frame) < ROWS_LEAST:
         return {"customers": len(frame), "metric": None}
-    ids = {run.as_of: frame.index.to_numpy()}
-    target = datasets.outcomes(scorer, customer_ids=ids)[run.as_of].to_numpy(np.float64)
+    target = outcome.to_numpy(np.float64)
     some = int((target > 0).sum())
     if min(some, len(target) - some if set(target) <= {0.0, 1.0} else some) < OUTCOMES_LEAST:
         return {"customers": len(frame), "metric": None}
