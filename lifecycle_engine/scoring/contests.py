@@ -18,7 +18,7 @@ from lifecycle_engine.scoring.models import (
 )
 from lifecycle_engine.scoring.promises import outputs_checked
 from lifecycle_engine.scoring.selectors import scorer_build
-from lifecycle_engine.scoring.training import Trained
+from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.sdk.scorers import Scorer
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import perf_counter
 from typing import Any
@@ -19,10 +20,14 @@ from lifecycle_engine.scoring.contests import Decision, model_decide
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 from lifecycle_engine.scoring.selectors import plugin_version, scorer_build
-from lifecycle_engine.scoring.training import Trained, scorer_fit
+from lifecycle_engine.scoring.task_training import task_keys, tasks_fit
+from lifecycle_engine.scoring.task_turns import model_turn, tasks_turn, tasks_with
+from lifecycle_engine.scoring.trained import Trained
+from lifecycle_engine.scoring.training import scorer_fit
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.scoring.versions import model_move
-from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
+from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
+from lifecycle_engine.sdk.tasks import TaskScorer
 
 
 def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersion:
@@ -33,6 +38,9 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
     When scorer, configuration, plugin version and data are those of an existing version, that
     version is returned and nothing happens.
 
+    A task of a shared model is trained together with the others that are on and configured alike:
+    each gets a version, all at once, so that who asks for the next one finds it there.
+
     Args:
         scorer_key: the scorer.
         as_of: the model sees nothing later.
@@ -40,18 +48,20 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
 
     Raises:
         TrainingDataError: there is too little history, or ``as_of`` is in the future.
-        ScorerBusyError: another worker trains or runs the scorer.
+        ScorerBusyError: another worker trains or runs the scorer, or one that is trained with it.
         ScorerOffError: staff have switched it off.
     """
     if as_of > at:
         raise TrainingDataError(f"Scorer {scorer_key} can't learn from {as_of}: it is {at}")
+    if issubclass(scorers.get(scorer_key), TaskScorer):
+        return _task_train(scorer_key, as_of)
     with scorer_turn(scorer_key):
         scorer = scorer_build(scorer_key=scorer_key)
         # An objection counts from the moment it is known, also for runs that look back.
         excluded = profiling_objectors(at=None)
         manifest = training_manifest(scorer, as_of=as_of, excluded=excluded)
         digest = manifest_digest(manifest)
-        existing = ModelVersion.objects.filter(scorer_key=scorer_key, fingerprint=digest).first()
+        existing = _existing(scorer_key, digest)
         if existing is not None:
             return existing
         with job_run("scoring.train", subject=scorer_key) as job:
@@ -62,9 +72,22 @@ def model_train(*, scorer_key: str, as_of: datetime, at: datetime) -> ModelVersi
                 raise
 
 
-def training_manifest(scorer: BaseScorer, *, as_of: datetime, excluded: set[int]) -> dict[str, Any]:
-    """All that decides what the model becomes: equal manifests give equal models."""
-    return {
+def training_manifest(
+    scorer: BaseScorer,
+    *,
+    as_of: datetime,
+    excluded: set[int],
+    tasks: Sequence[TaskScorer] | None = None,
+) -> dict[str, Any]:
+    """All that decides what the model becomes: equal manifests give equal models.
+
+    Args:
+        scorer: what is trained.
+        as_of: it sees nothing later.
+        excluded: customers who are left out.
+        tasks: of a task, those that are trained together; by default all of its model.
+    """
+    manifest = {
         "scorer": scorer.key,
         "config": scorer.config.model_dump(mode="json"),
         "features": list(scorer.feature_names()) if isinstance(scorer, Scorer) else [],
@@ -75,6 +98,10 @@ def training_manifest(scorer: BaseScorer, *, as_of: datetime, excluded: set[int]
         "excluded": len(excluded),
         "excluded_digest": hashlib.sha256(repr(sorted(excluded)).encode()).hexdigest(),
     }
+    if isinstance(scorer, TaskScorer):
+        keys = task_keys(scorer) if tasks is None else [task.key for task in tasks]
+        manifest["tasks"] = sorted(keys)
+    return manifest
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:
@@ -83,7 +110,12 @@ def manifest_digest(manifest: dict[str, Any]) -> str:
 
 
 def manifest_seed(manifest: dict[str, Any]) -> int:
-    """The seed of a training, which follows from all that decides."""
+    """The seed of a training, which follows from all that decides.
+
+    Tasks that are trained together have one: which of them was asked for decides nothing.
+    """
+    if "tasks" in manifest:
+        manifest = manifest | {"scorer": manifest["tasks"]}
     return int(manifest_digest(manifest)[:8], 16)
 
 
@@ -142,6 +174,65 @@ def _train(
     _version_add(version, decision)
     job.result(model=version.number, state=version.state, rows=version.rows)
     return version
+
+
+def _task_train(scorer_key: str, as_of: datetime) -> ModelVersion:
+    tasks = tasks_with(scorer_key)
+    with model_turn(tasks):
+        excluded = profiling_objectors(at=None)
+        shared = training_manifest(tasks[0], as_of=as_of, excluded=excluded, tasks=tasks)
+        manifests = {task.key: shared | {"scorer": task.key} for task in tasks}
+        existing = _existing(scorer_key, manifest_digest(manifests[scorer_key]))
+        if existing is not None:
+            return existing
+        with tasks_turn(tasks), job_run("scoring.train", subject=scorer_key) as job:
+            return _tasks_train(scorer_key, tasks, as_of, excluded, manifests, job)
+
+
+def _tasks_train(
+    scorer_key: str,
+    tasks: Sequence[TaskScorer],
+    as_of: datetime,
+    excluded: set[int],
+    manifests: Mapping[str, dict[str, Any]],
+    job: JobHandle,
+) -> ModelVersion:
+    """Train tasks together, and give a version to each that has none of this manifest."""
+    started, seed = perf_counter(), manifest_seed(manifests[scorer_key])
+    digests = {key: manifest_digest(manifest) for key, manifest in manifests.items()}
+    versioned = [key for key, digest in digests.items() if _existing(key, digest)]
+    fits = tasks_fit(
+        tasks,
+        as_of=as_of,
+        excluded=excluded,
+        seed=seed,
+        progress=lambda done, total: job.progress(min(done, total), total),
+        versioned=versioned,
+    )
+    seconds, made = perf_counter() - started, {}
+    for task in tasks:
+        trained, manifest = fits.trained.get(task.key), manifests[task.key]
+        if trained is None or task.key in versioned:
+            continue
+        version = version_build(task, trained, manifest=manifest, as_of=as_of, seconds=seconds)
+        decision = model_decide(version, trained, seed=seed)
+        version.card["decision"] = decision.as_json()
+        made[task.key] = version, decision
+    # All at once: half of a training is of no use, and the next would not be the same.
+    with transaction.atomic():
+        for version, decision in made.values():
+            _version_add(version, decision)
+    versions = {key: {"model": one.number, "state": one.state} for key, (one, _) in made.items()}
+    job.result(tasks=versions, refused={key: e.as_json() for key, e in fits.refused.items()})
+    if scorer_key in fits.refused:
+        job.result(needs=fits.refused[scorer_key].as_json())
+        raise fits.refused[scorer_key]
+    return made[scorer_key][0]
+
+
+def _existing(scorer_key: str, fingerprint: str) -> ModelVersion | None:
+    found = ModelVersion.objects.filter(scorer_key=scorer_key, fingerprint=fingerprint)
+    return found.first()
 
 
 @transaction.atomic

@@ -1,23 +1,21 @@
 """Fitting scorers on the past and judging them on the newest complete window, beside a baseline."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from time import perf_counter, process_time
 from typing import Any, Protocol
 
 import numpy as np
 
 from lifecycle_engine.scoring import datasets
-from lifecycle_engine.scoring.artefacts import Artefact, artefact_save
-from lifecycle_engine.scoring.cards.building import Judged, quality, single_features, window
-from lifecycle_engine.scoring.cards.drift import reference
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import Need, TrainingDataError
 from lifecycle_engine.scoring.metrics import Comparison, ranking_comparisons
-from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
+from lifecycle_engine.scoring.promises import PLACES, ranking_checked
+from lifecycle_engine.scoring.task_training import task_keys, tasks_beside, tasks_fit
 from lifecycle_engine.scoring.timelines import days_check, rows_check, timeline
+from lifecycle_engine.scoring.trained import Assessed, Clock, Trained
 from lifecycle_engine.sdk.scorers import (
     BaseScorer,
     Progress,
@@ -25,30 +23,7 @@ from lifecycle_engine.sdk.scorers import (
     Scorer,
     no_progress,
 )
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A fitted scorer with what its card says.
-
-    Attributes:
-        rows: how many rows the final fit learned from.
-        comparisons: the metrics on the validation window; the first decides.
-        card: the rest of the model card.
-        judged: what the model said of the window that judged it; None of a ranking.
-        held: the artefact of the model that was judged, which has not seen that window.
-    """
-
-    rows: int
-    comparisons: dict[str, Comparison]
-    card: dict[str, Any] = field(default_factory=dict)
-    judged: Judged | None = None
-    held: Artefact | None = None
-
-    @property
-    def better(self) -> bool:
-        """Whether the model beats its baseline in the metric that decides."""
-        return next(iter(self.comparisons.values())).better
+from lifecycle_engine.sdk.tasks import TaskScorer
 
 
 class Frames(Protocol):
@@ -74,7 +49,8 @@ def scorer_fit(
     """Fit a scorer on everything before ``as_of``.
 
     It makes its choices on an earlier window, is fitted without the last ``horizon_days`` and
-    judged on them, which nothing has seen before, then fitted again on everything.
+    judged on them, which nothing has seen before, then fitted again on everything. A task is fitted
+    with all others of its model, whose frames are computed anew.
 
     Args:
         scorer: what is fitted; afterwards it is the model for use.
@@ -89,6 +65,16 @@ def scorer_fit(
     Raises:
         TrainingDataError: there is too little history.
     """
+    if isinstance(scorer, TaskScorer):
+        return tasks_fit(
+            tasks_beside(scorer, task_keys(scorer)),
+            as_of=as_of,
+            excluded=excluded,
+            seed=seed,
+            progress=progress,
+            folder=folder,
+            details=details,
+        ).of(scorer.key)
     if isinstance(scorer, Scorer):
         return _TabularFit(
             scorer,
@@ -118,7 +104,7 @@ class _TabularFit:
 
     def run(self) -> Trained:
         dates = timeline(self.scorer, as_of=self.as_of)
-        clock = _Clock()
+        clock = Clock()
         parts = self.frames(self.scorer, cutoffs=dates.cutoffs, excluded=self.excluded)
         rows_check(self.scorer, dates, parts)
         clock.lap("features")
@@ -127,32 +113,23 @@ class _TabularFit:
             clock.lap("choosing")
         learned = self._fit(parts, dates.before)
         clock.lap("fit to be judged")
-        judged = Judged.of(self.scorer, parts[dates.judged])
-        found = quality(self.scorer, judged, learned=learned, seed=self.seed, details=self.details)
+        assessed = Assessed.of(
+            self.scorer,
+            parts[dates.judged],
+            learned=learned,
+            seed=self.seed,
+            details=self.details,
+            folder=self.folder,
+        )
         clock.lap("judging")
-        part = judged.part
-        report = self.scorer.report() | self.scorer.report_judged(part.frame, part.learned)
-        # Stored now: the next fit may change what the state refers to.
-        folder = f"{self.folder}/{self.scorer.key}"
-        held = artefact_save(folder=folder, state=self.scorer.state())
-        scores = judged.model
-        if self.scorer.is_judged_apart():
-            scores = outputs_checked(self.scorer, judged.part.frame, self.scorer.predict).to_numpy()
-        everything = self._fit(parts, dates.everything).frame
-        rows = len(everything)
+        everything = self._fit(parts, dates.everything)
         clock.lap("fit for use")
-        choice = None if dates.choice is None else window(self.scorer, parts[dates.choice])
-        card = {
-            "validation": found.validation,
-            "choice": choice,
-            "training": [window(self.scorer, parts[cutoff]) for cutoff in dates.before],
-            "gap_days": self.scorer.horizon_days,
-            "report": report,
-            "cost": clock.as_json(),
-            "reference": reference(everything[single_features(self.scorer)], scores),
-            **found.more,
-        }
-        return Trained(rows, found.comparisons, card, judged=judged, held=held)
+        return assessed.trained(
+            everything,
+            choice=None if dates.choice is None else parts[dates.choice],
+            learned=[parts[cutoff] for cutoff in dates.before],
+            clock=clock,
+        )
 
     @cached_property
     def _rng(self) -> np.random.Generator:
@@ -174,23 +151,6 @@ class _TabularFit:
             progress=self.progress,
         )
         return rows
-
-
-class _Clock:
-    """What each step costs, in seconds of this process on its processors and on the wall."""
-
-    def __init__(self) -> None:
-        self._last = (process_time(), perf_counter())
-        self._laps: list[dict[str, Any]] = []
-
-    def lap(self, step: str) -> None:
-        now = (process_time(), perf_counter())
-        busy, passed = (after - before for before, after in zip(self._last, now, strict=True))
-        self._laps.append({"step": step, "processor": round(busy, 3), "wall": round(passed, 3)})
-        self._last = now
-
-    def as_json(self) -> list[dict[str, Any]]:
-        return self._laps
 
 
 def _ranking_fit(

@@ -38,8 +38,10 @@ from lifecycle_engine.scoring.services import (
     version_build,
 )
 from lifecycle_engine.scoring.timelines import timeline
-from lifecycle_engine.scoring.training import Trained, scorer_fit
+from lifecycle_engine.scoring.trained import Trained
+from lifecycle_engine.scoring.training import scorer_fit
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
+from lifecycle_engine.sdk.tasks import TaskScorer
 
 #: Called with the backtest whenever a month is done, and with what is being done.
 Watch = Callable[[Backtest, str], None]
@@ -244,6 +246,9 @@ class _Roll:
             return FrameStore([() for _ in judged], customers=1)
         plan = []
         for as_of in judged:
+            if isinstance(self.scorer, TaskScorer):  # Trained with others, from frames of its own.
+                plan.append([as_of])
+                continue
             with suppress(TrainingDataError):  # The month says so itself when it is its turn.
                 plan.append([*timeline(self.scorer, as_of=as_of).cutoffs, as_of])
                 continue

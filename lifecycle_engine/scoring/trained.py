@@ -1,0 +1,141 @@
+"""What a training comes to: a fitted scorer beside what its card says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter, process_time
+from typing import Any, Self
+
+from lifecycle_engine.scoring.artefacts import Artefact, artefact_save
+from lifecycle_engine.scoring.cards.building import (
+    Judged,
+    Quality,
+    quality,
+    single_features,
+    window,
+)
+from lifecycle_engine.scoring.cards.drift import reference
+from lifecycle_engine.scoring.datasets import LabelledFrame
+from lifecycle_engine.scoring.measures import Floats
+from lifecycle_engine.scoring.metrics import Comparison
+from lifecycle_engine.scoring.promises import outputs_checked
+from lifecycle_engine.sdk.scorers import Scorer
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted scorer with what its card says.
+
+    Attributes:
+        rows: how many rows the final fit learned from.
+        comparisons: the metrics on the validation window; the first decides.
+        card: the rest of the model card.
+        judged: what the model said of the window that judged it; None of a ranking.
+        held: the artefact of the model that was judged, which has not seen that window.
+    """
+
+    rows: int
+    comparisons: dict[str, Comparison]
+    card: dict[str, Any] = field(default_factory=dict)
+    judged: Judged | None = None
+    held: Artefact | None = None
+
+    @property
+    def better(self) -> bool:
+        """Whether the model beats its baseline in the metric that decides."""
+        return next(iter(self.comparisons.values())).better
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """What the newest window says of a scorer, asked before it learns from that window, too.
+
+    Attributes:
+        scorer: what was judged.
+        judged: what it said of the window.
+        quality: how good that is.
+        report: what the scorer tells of itself.
+        held: its artefact of then.
+        scores: what it would have published of the window.
+    """
+
+    scorer: Scorer
+    judged: Judged
+    quality: Quality
+    report: dict[str, Any]
+    held: Artefact
+    scores: Floats
+
+    @classmethod
+    def of(
+        cls,
+        scorer: Scorer,
+        part: LabelledFrame,
+        *,
+        learned: LabelledFrame,
+        seed: int,
+        details: bool,
+        folder: str,
+    ) -> Self:
+        """Judge a scorer that has learned from ``learned``, and keep it as it is.
+
+        Raises:
+            ScorerOutputError: the scorer broke a promise.
+        """
+        judged = Judged.of(scorer, part)
+        found = quality(scorer, judged, learned=learned, seed=seed, details=details)
+        report = scorer.report() | scorer.report_judged(part.frame, part.learned)
+        # Stored now: the next fit may change what the state refers to.
+        held = artefact_save(folder=f"{folder}/{scorer.key}", state=scorer.state())
+        scores = judged.model
+        if scorer.is_judged_apart():
+            scores = outputs_checked(scorer, part.frame, scorer.predict).to_numpy()
+        return cls(scorer, judged, found, report, held, scores)
+
+    def trained(
+        self,
+        everything: LabelledFrame,
+        *,
+        choice: LabelledFrame | None,
+        learned: Sequence[LabelledFrame],
+        clock: "Clock",
+    ) -> Trained:
+        """The training as a whole, once the scorer has learned from everything.
+
+        Args:
+            everything: what the model in use has learned from.
+            choice: the window on which choices were made.
+            learned: what the model that was judged has learned from, by cut-off date.
+            clock: what it all cost.
+        """
+        scorer, found = self.scorer, self.quality
+        card = {
+            "validation": found.validation,
+            "choice": None if choice is None else window(scorer, choice),
+            "training": [window(scorer, part) for part in learned],
+            "gap_days": scorer.horizon_days,
+            "report": self.report,
+            "cost": clock.as_json(),
+            "reference": reference(everything.frame[single_features(scorer)], self.scores),
+            **found.more,
+        }
+        rows = len(everything.frame)
+        return Trained(rows, found.comparisons, card, judged=self.judged, held=self.held)
+
+
+class Clock:
+    """What each step costs, in seconds of this process on its processors and on the wall."""
+
+    def __init__(self) -> None:
+        self._last = (process_time(), perf_counter())
+        self._laps: list[dict[str, Any]] = []
+
+    def lap(self, step: str) -> None:
+        """A step is over."""
+        now = (process_time(), perf_counter())
+        busy, passed = (after - before for before, after in zip(self._last, now, strict=True))
+        self._laps.append({"step": step, "processor": round(busy, 3), "wall": round(passed, 3)})
+        self._last = now
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """For the card."""
+        return self._laps
