@@ -3,30 +3,42 @@
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 _CENT = Decimal("0.01")
 _VALUE_LIMIT = Decimal(10) ** 12 - 1
+#: What says how much an event is worth, the first that does.
+_MONEY = ("total", "revenue", "value")
 
 
-def columns_promoted(said: Mapping[str, Any], context_campaign: object) -> dict[str, Any]:
-    """The columns that everything needs. What doesn't fit one stays in the properties only."""
+class Promoted(NamedTuple):
+    """The columns that everything needs, in the order in which an item has them."""
+
+    value: Decimal | None
+    currency: str | None
+    product_sku: str | None
+    category: str | None
+    campaign: str | None
+
+
+def columns_promoted(said: Mapping[str, Any], context_campaign: object) -> Promoted:
+    """What an event says of them. What doesn't fit one stays in the properties only."""
     # Every event comes by here, and most say little: what is not said costs no call.
     get = said.get
     sku = get("product_id") or get("sku")
     campaign = get("campaign") or context_campaign
-    return {
-        "value": _first_money(get("total"), get("revenue"), get("value")),
-        "currency": _fitting(get("currency"), 3) if "currency" in said else None,
-        "product_sku": None if sku is None else _fitting(sku, 100),
-        "category": _fitting(get("category"), 200) if "category" in said else None,
-        "campaign": None if campaign is None else _fitting(campaign, 100),
-    }
+    return Promoted(
+        _first_money(said),
+        _fitting(get("currency"), 3) if "currency" in said else None,
+        None if sku is None else _fitting(sku, 100),
+        _fitting(get("category"), 200) if "category" in said else None,
+        None if campaign is None else _fitting(campaign, 100),
+    )
 
 
-def _first_money(*values: object) -> Decimal | None:
-    for value in values:
-        if value is not None and (money := _money(value)) is not None:
+def _first_money(said: Mapping[str, Any]) -> Decimal | None:
+    for name in _MONEY:
+        if name in said and (money := _money(said[name])) is not None:
             return money
     return None
 
@@ -58,8 +70,6 @@ def _is_amount(value: object) -> bool:
 
 
 def _fitting(value: object, limit: int) -> str | None:
-    if value is None:
-        return None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and 0 < len(value) <= limit else None

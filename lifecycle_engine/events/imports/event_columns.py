@@ -213,7 +213,7 @@ def _said(by_field: Mapping[str, Any], odd: Any) -> tuple[dict[str, Any], Any]:
             continue
         strange[index] = len(text) > ITEM_LIMIT - _BESIDE
         encoded[index] = text
-        for name, value in columns_promoted(said, None).items():
+        for name, value in columns_promoted(said, None)._asdict().items():
             if value is not None:
                 promoted[name][index] = str(value)
     columns = {name: pa.array(values, pa.string()) for name, values in promoted.items()}
