@@ -20,6 +20,7 @@ from lifecycle_engine.console.model_plots import (
     slice_plots,
     survival_plots,
 )
+from lifecycle_engine.console.search_plot import search_context
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 
 _METRIC_NAMES = {
@@ -133,6 +134,7 @@ def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str,
         ],
         "features": version.features,
         "trials": [_trial(one) for one in (card.get("report") or {}).get("trials") or []],
+        **_search((card.get("report") or {}).get("search")),
         **_survival((card.get("report") or {}).get("survival")),
         **_details(card),
         "better": card.get("better_than_baseline"),
@@ -142,8 +144,13 @@ def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str,
 
 def _untold(card: Mapping[str, Any]) -> dict[str, Any]:
     """What a scorer reports, but for what is told in sentences or drawn."""
-    told = ("trials", "survival")
+    told = ("trials", "survival", "search")
     return {key: value for key, value in (card.get("report") or {}).items() if key not in told}
+
+
+def _search(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a search of settings came to, of a model that had one."""
+    return search_context(found, metric=metric_name(found["metric"])) if found else {}
 
 
 def _survival(found: Mapping[str, Any] | None) -> dict[str, Any]:

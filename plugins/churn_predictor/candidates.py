@@ -1,5 +1,6 @@
 """The models that compete: gradient boosting and a network."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -7,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifecycle_engine.sdk.explaining import Contributions, tree_contributions
-from lifecycle_engine.sdk.fitting import SHALLOW_TREES, tree_values
+from lifecycle_engine.sdk.fitting import tree_values
 from lifecycle_engine.sdk.scorers import ModelState
+from lifecycle_engine.sdk.tuning import trees_params
 from plugins.churn_predictor.network import Network
 
 if TYPE_CHECKING:
@@ -37,19 +39,14 @@ class Boosting:
         frame: pd.DataFrame,
         target: "pd.Series[float]",
         *,
-        trees: int,
+        settings: Mapping[str, Any],
         seed: int,
         weights: NDArray[np.float64] | None = None,
     ) -> "Boosting":
-        """Train, with few features for each tree."""
+        """Train with settings as ``trees_default`` gives them, or a search has found them."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        estimator = HistGradientBoostingClassifier(
-            max_iter=trees,
-            max_features=0.5,
-            random_state=seed,
-            **SHALLOW_TREES,
-        )
+        estimator = HistGradientBoostingClassifier(random_state=seed, **trees_params(settings))
         return cls(estimator.fit(tree_values(frame), target.to_numpy(), sample_weight=weights))
 
     def predict(self, frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -60,6 +57,13 @@ class Boosting:
     def explain(self, frame: pd.DataFrame) -> Contributions:
         """What each feature added to the log-odds, exactly."""
         return tree_contributions(self.estimator, frame)
+
+
+def log_losses(target: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is lost with each row, whose mean is the log-loss."""
+    clipped = np.clip(said, 1e-6, 1 - 1e-6)
+    found: NDArray[np.float64] = -np.where(target > 0, np.log(clipped), np.log1p(-clipped))
+    return found
 
 
 def candidate_state(candidate: Candidate) -> ModelState:

@@ -1,6 +1,7 @@
 """The scorer ``churn.risk``."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -28,12 +29,21 @@ from lifecycle_engine.sdk.scorers import (
     scorers,
 )
 from lifecycle_engine.sdk.trials import Trial
+from lifecycle_engine.sdk.tuning import (
+    TREES_SPACE,
+    Search,
+    SearchConfig,
+    judged_apart,
+    searched,
+    trees_default,
+)
 from plugins.churn_predictor.augmentation import AugmentConfig, MadeUp, augmented
 from plugins.churn_predictor.candidates import (
     Boosting,
     Candidate,
     candidate_restored,
     candidate_state,
+    log_losses,
 )
 from plugins.churn_predictor.network import Network
 from plugins.churn_predictor.question import Churn, seed_drawn
@@ -61,6 +71,8 @@ class ChurnConfig(Config):
     trees: int = Field(default=120, ge=10, le=2000)
     network: DenseConfig = DenseConfig()
     augmentation: AugmentConfig = AugmentConfig()
+    #: Of better settings for the boosting.
+    search: SearchConfig = SearchConfig()
 
 
 @scorers.register
@@ -75,6 +87,10 @@ class ChurnRisk(Churn):
 
     Where the configuration says so, the winner is tried with made-up churners among its training
     rows, over five seeds or more, and has them for good only if they help.
+
+    With a budget for a search the boosting competes with the settings that were best on the window
+    for choices. The window that judges is asked what the search was worth, beside the boosting of
+    the configuration on the same rows with the same seed.
     """
 
     key: ClassVar[str] = "churn.risk"
@@ -92,6 +108,11 @@ class ChurnRisk(Churn):
         self._trial: Trial | None = None
         self._augments = False
         self._made_up = MadeUp()
+        self._settings: Mapping[str, Any] = self._default_settings
+        self._search: Search | None = None
+        # Of the configuration's settings: for the window that judges, and gone afterwards.
+        self._unsearched: Calibrated[Candidate] | None = None
+        self._is_to_be_judged = False
 
     @property
     def algorithm(self) -> str:
@@ -114,7 +135,19 @@ class ChurnRisk(Churn):
                 **self._made_up.as_json(),
             },
             "trials": [self._trial.as_json()] if self._trial else [],
+            "search": self._search.as_json() if self._search else None,
         }
+
+    def report_judged(self, frame: pd.DataFrame, outcome: "pd.Series[float]") -> dict[str, Any]:
+        """What the search was worth, beside the boosting of the configuration."""
+        if self._search is None or self._unsearched is None:
+            return {}
+        truth = outcome.to_numpy(np.float64)
+        curve = self._unsearched.curves.get(self._method, Calibration())
+        default = curve.apply(self._unsearched.model.predict(frame))
+        found = self.predict(frame).to_numpy(np.float64)
+        apart = judged_apart(log_losses(truth, default), log_losses(truth, found))
+        return {"search": self._search.as_json(judged=apart)}
 
     def fit(
         self,
@@ -131,11 +164,15 @@ class ChurnRisk(Churn):
             self._choose(frame, target, validation, rng, progress)
             return
         methods: tuple[Method, ...] = (self._method,) if self._method else ()
-        fitted = self._fit_one(
-            self._chosen, frame, target, methods, seed_drawn(rng), progress, augments=self._augments
-        )
+        wanted: Any = (self._chosen, frame, target, methods, seed_drawn(rng), progress)
+        fitted = self._fit_one(*wanted, augments=self._augments)
         self._model = fitted.model
         self._calibration = fitted.curves.get(self._method, Calibration())
+        self._unsearched = None
+        if self._is_to_be_judged and self._search and self._search.found:
+            default = self._default_settings
+            self._unsearched = self._fit_one(*wanted, augments=self._augments, settings=default)
+        self._is_to_be_judged = False
 
     def predict(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """The risk of each customer."""
@@ -180,17 +217,53 @@ class ChurnRisk(Churn):
         progress: Progress,
     ) -> None:
         self._tried, models = {}, {}
+        self._settings, self._search = self._default_settings, None
         for name in self.config.candidates:
-            methods = self.config.calibrations
-            fitted = self._fit_one(name, frame, target, methods, seed_drawn(rng), progress)
+            methods, seed = self.config.calibrations, seed_drawn(rng)
+            if name == "boosting" and self.config.search.wanted:
+                self._boosting_search(frame, target, validation, seed, progress)
+            fitted = self._fit_one(name, frame, target, methods, seed, progress)
             curve, self._tried[name] = _quality(fitted, *validation)
             models[name] = fitted.model, curve
         self._chosen = min(self._tried, key=lambda name: float(self._tried[name]["log_loss"]))
         self._model, self._calibration = models[self._chosen]
         self._method = self._calibration.method
-        self._augments = False
+        self._augments, self._is_to_be_judged = False, self._chosen == "boosting"
         if self.config.augmentation.tried:
             self._augment_try(frame, target, validation, rng, progress)
+
+    @property
+    def _default_settings(self) -> dict[str, Any]:
+        # Few features for each tree.
+        return trees_default(trees=self.config.trees, max_features=0.5)
+
+    def _boosting_search(
+        self,
+        frame: pd.DataFrame,
+        target: "pd.Series[float]",
+        validation: "tuple[pd.DataFrame, pd.Series[float]]",
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        """Look for settings with which the boosting does better on the window for choices."""
+
+        def loss(settings: Mapping[str, Any]) -> float:
+            methods = self.config.calibrations
+            fitted = self._fit_one(
+                *("boosting", frame, target, methods, seed, no_progress), settings=settings
+            )
+            return float(_quality(fitted, *validation)[1]["log_loss"])
+
+        self._search = searched(
+            loss,
+            space=TREES_SPACE,
+            default=self._settings,
+            budget=self.config.search,
+            seed=seed,
+            metric="log_loss",
+            progress=progress,
+        )
+        self._settings = self._search.best.settings
 
     def _augment_try(
         self,
@@ -237,6 +310,7 @@ class ChurnRisk(Churn):
         progress: Progress,
         *,
         augments: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> Calibrated[Candidate]:
         def fit(rows: pd.DataFrame, truth: "pd.Series[float]") -> Candidate:
             if augments:
@@ -245,8 +319,9 @@ class ChurnRisk(Churn):
                 rows, truth, self._made_up = augmented(rows, truth, config=wanted, seed=seed)
             weights = balanced_weights(truth) if self.config.balanced else None
             if name == "boosting":
+                wanted_settings = settings or self._settings
                 return Boosting.fit(
-                    rows, truth, trees=self.config.trees, seed=seed, weights=weights
+                    rows, truth, settings=wanted_settings, seed=seed, weights=weights
                 )
             network = self.config.network
             return Network.fit(

@@ -1,5 +1,6 @@
 """The models of spend that compete: gradient boosting, BG/NBD with Gamma-Gamma, a network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
@@ -13,9 +14,10 @@ from lifecycle_engine.sdk.explaining import (
     contributions_mixed,
     tree_contributions,
 )
-from lifecycle_engine.sdk.fitting import SHALLOW_TREES, tree_values
+from lifecycle_engine.sdk.fitting import tree_values
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import ModelState, Progress
+from lifecycle_engine.sdk.tuning import SearchConfig, trees_default, trees_params
 from plugins.value_estimator.parametric import Parametric
 from plugins.value_estimator.zero_inflated import NetworkConfig, ZeroInflated
 
@@ -47,6 +49,18 @@ class SpendConfig(Config):
     trees: int = Field(default=120, ge=10, le=2000)
     mean_share: float = Field(default=0.5, ge=0, le=1)
     network: NetworkConfig = NetworkConfig()
+    #: Of better settings for the boosting, where a candidate has one.
+    search: SearchConfig = SearchConfig()
+
+
+def has_boosting(name: Name) -> bool:
+    """Whether a candidate is made of a boosting, among others."""
+    return "boosting" in _PARTS[name]
+
+
+def boosting_settings(config: SpendConfig) -> dict[str, Any]:
+    """The settings of the boosting that a search may change."""
+    return trees_default(trees=config.trees, max_features=0.4)
 
 
 @dataclass(frozen=True)
@@ -70,24 +84,23 @@ class Boosting:
         frame: pd.DataFrame,
         spent: Floats,
         *,
-        config: SpendConfig,
+        settings: Mapping[str, Any],
+        mean_share: float,
         rng: np.random.Generator,
         progress: Progress,
     ) -> Self:
-        """Train both."""
+        """Train both with settings as ``boosting_settings`` gives them, or a search has found."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         models = {}
         for done, (name, loss) in enumerate(cls.LOSSES.items()):
             models[name] = HistGradientBoostingRegressor(
                 loss=loss,
-                max_iter=config.trees,
-                max_features=0.4,
                 random_state=int(rng.integers(2**31)),
-                **SHALLOW_TREES,
+                **trees_params(settings),
             ).fit(tree_values(frame), spent)
             progress(done + 1, len(cls.LOSSES))
-        return cls(models, config.mean_share)
+        return cls(models, mean_share)
 
     def predict(self, frame: pd.DataFrame) -> Floats:
         """The expected spend of each row."""
@@ -129,6 +142,7 @@ class SpendModels:
         *,
         days: int,
         config: SpendConfig,
+        settings: Mapping[str, Any],
         rng: np.random.Generator,
         progress: Progress,
     ) -> Self:
@@ -136,7 +150,13 @@ class SpendModels:
         parts = {part for name in names for part in _PARTS[name]}
         boosting = network = None
         if "boosting" in parts:
-            boosting = Boosting.fit(frame, spent, config=config, rng=rng, progress=progress)
+            boosting = Boosting.fit(
+                *(frame, spent),
+                settings=settings,
+                mean_share=config.mean_share,
+                rng=rng,
+                progress=progress,
+            )
         if "network" in parts:
             seed = int(rng.integers(2**31))
             network = ZeroInflated.fit(
@@ -220,6 +240,12 @@ def quality(target: Floats, expected: Floats) -> dict[str, float]:
         "rank_correlation": float(np.corrcoef(ranks)[0, 1]) if spread else 0.0,
         "top_decile_share": float(target[most].sum()) / total if total > 0 else 0.0,
     }
+
+
+def choice_loss(tried: Mapping[Name, Mapping[str, float]], *, total_tolerance: float) -> float:
+    """The absolute error of the candidate that ``best`` takes; infinite where no total is right."""
+    sound = (one for one in tried.values() if abs(one["total_ratio"] - 1.0) <= total_tolerance)
+    return min((one["mae"] for one in sound), default=float("inf"))
 
 
 def best(tried: dict[Name, dict[str, float]], *, total_tolerance: float) -> Name:

@@ -168,3 +168,48 @@ def test_the_card_draws_who_stayed_active(admin_client, version, language, said)
 
     assert all(words in found for words in said)
     assert "at_risk" not in found
+
+
+def searched(*, best=2, judged=(-0.02, -0.001), seconds=0.0):
+    trials = [
+        {"settings": {"trees": 120 - n, "rate": 0.05 + n / 100}, "loss": loss, "seconds": 1.0}
+        for n, loss in enumerate((0.6, 0.62, 0.55 if best else 0.61))
+    ]
+    low, high = judged
+    beside = {"default": 0.5, "found": 0.49, "difference": (low + high) / 2, "low": low}
+    return {
+        "metric": "log_loss",
+        "budget": {"trials": 3, "seconds": seconds},
+        "trials": trials,
+        "failed": 1,
+        "best": best,
+        "won": 0.05,
+        "judged": beside | {"high": high} if best else None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("search", "language", "said"),
+    [
+        (searched(), "en", "Of 4 trials number 2 was best on the window for choices: 0.55"),
+        (searched(), "en", "-0.0105 [-0.02 to -0.001] beside the configuration"),
+        (searched(), "en", "the search has helped"),
+        (searched(judged=(-0.01, 0.02)), "en", "it cannot be told apart"),
+        (searched(judged=(0.01, 0.02)), "en", "the search has harmed"),
+        (searched(best=0), "en", "4 trials found nothing better than the configuration (0.6)"),
+        (searched(seconds=9.0), "en", "may get another number of trials"),
+        (searched(), "zh-hans", "搜索有帮助"),
+    ],
+)
+def test_the_card_says_what_a_search_won_and_what_it_was_worth(
+    admin_client, version, search, language, said
+):
+    version.card["report"] = {"chosen": "boosting", "search": search}
+    version.save()
+
+    found = page(admin_client, version, language)
+
+    assert said in found
+    assert "0.62" in found
+    assert found.count('<th scope="col">trees</th>') == 1
+    assert "search · " not in found

@@ -1,4 +1,4 @@
-"""TensorFlow loads in workers that train, and nowhere else."""
+"""TensorFlow and Optuna load in workers that train, and nowhere else."""
 
 import os
 import subprocess
@@ -37,14 +37,14 @@ for start in (web, beat, default):
     child = os.fork()
     if child == 0:
         start()
-        loaded = sorted({"tensorflow", "keras"} & set(sys.modules))
+        loaded = sorted({"tensorflow", "keras", "optuna"} & set(sys.modules))
         print(start.__name__, loaded, flush=True)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0, start
 """
 
 
-def test_tensorflow_is_not_loaded_by_web_beat_and_default_workers():
+def test_tensorflow_and_optuna_are_not_loaded_by_web_beat_and_default_workers():
     plugins = "plugins.churn_predictor,plugins.value_estimator,tests.dummy_plugin"
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "lifecycle_engine.config.settings",

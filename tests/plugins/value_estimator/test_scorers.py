@@ -6,7 +6,8 @@ import pytest
 
 from lifecycle_engine.sdk.scorers import ModelState
 from lifecycle_engine.sdk.testing.scorers import check_scorer
-from plugins.value_estimator.candidates import SpendConfig, best, quality
+from lifecycle_engine.sdk.tuning import SearchConfig
+from plugins.value_estimator.candidates import SpendConfig, best, choice_loss, quality
 from plugins.value_estimator.scorers import Spend30d
 
 CUTOFFS = pd.to_datetime(["2020-05-01", "2020-06-01"], utc=True)
@@ -126,3 +127,31 @@ def test_the_state_holds_no_model_that_is_not_chosen():
     assert isinstance(stored, ModelState)
     assert stored.params == {"chosen": "boosting", "parametric": None}
     assert set(stored.estimators) == {"mean", "median"}
+
+
+def test_a_search_makes_the_boosting_better_where_choices_are_made_and_says_what_it_was_worth():
+    rng = np.random.default_rng(5)
+    (frame, target), (later, spent), (newest, truth) = (shop(rng) for _ in range(3))
+    config = SpendConfig(candidates=("boosting",), trees=10, search=SearchConfig(trials=4))
+    scorer = Spend30d(config)
+
+    scorer.fit(frame, target, validation=(later, spent), rng=rng)
+    search = scorer.report()["search"]
+    scorer.fit(later, spent, validation=None, rng=rng)
+    judged = scorer.report_judged(newest, truth)["search"]["judged"]
+
+    losses = [trial["loss"] for trial in search["trials"]]
+    assert (len(losses) + search["failed"], search["metric"]) == (4, "mae")
+    assert search["best"] == losses.index(min(losses)) > 0
+    assert scorer.report()["candidates"]["boosting"]["mae"] == pytest.approx(min(losses))
+    assert judged["found"] == pytest.approx(np.abs(scorer.predict(newest) - truth).mean())
+    assert judged["default"] != judged["found"]
+    scorer.fit(later, spent, validation=None, rng=rng)
+    assert scorer.report_judged(newest, truth) == {}
+
+
+def test_a_search_takes_no_settings_with_which_no_total_is_right():
+    near, off = {"total_ratio": 1.1, "mae": 9.0}, {"total_ratio": 1.5, "mae": 3.0}
+
+    assert choice_loss({"boosting": near, "blend": off}, total_tolerance=0.2) == 9.0
+    assert choice_loss({"boosting": off}, total_tolerance=0.2) == float("inf")
