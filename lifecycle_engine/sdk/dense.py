@@ -21,6 +21,8 @@ Floats: TypeAlias = NDArray[np.float64]
 
 #: Standardised features are cut off here: one absurd order must not decide everything.
 _LIMIT = 4.0
+#: Logarithms of features don't differ by less, but for their rounding.
+_ROUNDING = 1e-9
 #: Steps take a millisecond: loop over them in the graph, since Python's own loop costs more.
 _STEPS_AT_ONCE = 32
 
@@ -155,7 +157,8 @@ def _scale(values: Floats) -> dict[str, Floats]:
     counted = np.maximum((~np.isnan(values)).sum(axis=0), 1)
     mean = np.nansum(values, axis=0) / counted
     spread = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / counted)
-    return {"mean": mean, "spread": np.where(spread > 0, spread, 1.0)}
+    # The mean of equal numbers is off by its rounding, which must not count as a spread.
+    return {"mean": mean, "spread": np.where(spread > _ROUNDING, spread, 1.0)}
 
 
 def _model(devices: Devices, *, width: int, head: Head, config: DenseConfig) -> Any:

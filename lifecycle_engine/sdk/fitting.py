@@ -63,7 +63,7 @@ class Calibration:
             target: 0 or 1.
         """
         if method == "platt":
-            slope, intercept = _platt(_log_odds(probability), target)
+            slope, intercept = _platt(log_odds(probability), target)
             return cls("platt", (0.0, 1.0), (intercept, intercept + slope))
         at, gives = _isotonic(probability, target)
         # Nothing is certain: the ends of the curve stay off 0 and 1 by what their rows can show.
@@ -78,7 +78,7 @@ class Calibration:
             found: Floats = np.interp(probability, self.at, self.gives)
             return found
         intercept, top = self.gives
-        odds = (top - intercept) * _log_odds(probability) + intercept
+        odds = (top - intercept) * log_odds(probability) + intercept
         curve: Floats = 1.0 / (1.0 + np.exp(-np.clip(odds, -40, 40)))
         return curve
 
@@ -256,7 +256,8 @@ def _both(target: pd.Series[float]) -> bool:
     return bool(target.nunique() > 1)
 
 
-def _log_odds(probability: Floats) -> Floats:
+def log_odds(probability: Floats) -> Floats:
+    """The log-odds of probabilities, of which none counts as certain."""
     clipped = np.clip(probability, _EPSILON, 1 - _EPSILON)
     found: Floats = np.log(clipped / (1 - clipped))
     return found

@@ -7,6 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lifecycle_engine.sdk.explaining import (
+    Contributions,
+    contributions_mixed,
+    tree_contributions,
+)
 from lifecycle_engine.sdk.fitting import SHALLOW_TREES, tree_values
 from lifecycle_engine.sdk.registry import Config
 
@@ -98,3 +103,28 @@ class Hazard:
             hazard = self.estimator.predict_proba(rows)[:, 1].reshape(len(some), most)
             found[start : start + at_once] = np.cumprod(1.0 - hazard, axis=1)
         return found
+
+    def explain(self, frame: pd.DataFrame, *, most: int) -> Contributions:
+        """What each feature added to the log-odds to be active still at the end.
+
+        The probability to stay is the product of those of the weeks, so its logarithm adds their
+        logarithms up, and the contributions to these, each of which is a function of the log-odds
+        that the trees add up in that week.
+        """
+        weeks = [
+            tree_contributions(self.estimator, frame, last=week).scaled(-1.0).through(_log_sigmoid)
+            for week in range(1, most + 1)
+        ]
+        return contributions_mixed([(1.0, one) for one in weeks]).through(_log_odds_of_log)
+
+
+def _log_sigmoid(signal: Floats) -> Floats:
+    found: Floats = -np.logaddexp(0.0, -signal)
+    return found
+
+
+def _log_odds_of_log(log_probability: Floats) -> Floats:
+    """The log-odds of a probability of which the logarithm is known, which is below 0."""
+    below = np.minimum(log_probability, -1e-9)
+    found: Floats = below - np.log(-np.expm1(below))
+    return found

@@ -10,6 +10,7 @@ import pandas as pd
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
 
+from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.features import BUYING_HABITS
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import (
@@ -119,6 +120,11 @@ class Active(Scorer):
     def predict(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """The end of each customer's curve."""
         return pd.Series(self.curve(frame)[:, -1], index=frame.index, name=self.key)
+
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the log-odds to be active still at the end."""
+        assert self._hazard is not None, "fit or restore the scorer first"  # noqa: S101
+        return self._hazard.explain(frame, most=self.weeks)
 
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """The end of the Kaplan-Meier curve of customers of like recency."""

@@ -11,5 +11,5 @@ class ValueEstimatorConfig(PluginConfig):
     name = "plugins.value_estimator"
     label = "value_estimator"
     verbose_name = _("Value estimator")
-    version = "2.0.0"
+    version = "2.1.0"
     requires_engine = ">=0.1,<2.0"

@@ -174,18 +174,12 @@ class SpendModels:
         found: Floats = np.mean([self._part(part, frame) for part in _PARTS[name]], axis=0)
         return found
 
-    def explain(self, name: Name, frame: pd.DataFrame) -> Contributions | None:
-        """What each feature added to what a candidate expects; None of one with a network."""
+    def explain(self, name: Name, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to what a candidate expects."""
         if name == "recent":
             return self._fitted_parametric.explain_recent(frame, self.days)
         parts = _PARTS[name]
-        found = []
-        for part in parts:
-            if part == "boosting" and self.boosting is not None:
-                found.append((1 / len(parts), self.boosting.explain(frame)))
-            elif part == "parametric" and self.parametric is not None:
-                found.append((1 / len(parts), self.parametric.explain(frame, self.days)))
-        return contributions_mixed(found) if len(found) == len(parts) else None
+        return contributions_mixed([(1 / len(parts), self._explain(one, frame)) for one in parts])
 
     def state(self) -> ModelState:
         """All fitted models in storable form."""
@@ -220,9 +214,17 @@ class SpendModels:
     def _part(self, name: Name, frame: pd.DataFrame) -> Floats:
         if name == "parametric":
             return self._fitted_parametric.spend(frame, self.days)
+        return self._learned(name).predict(frame)
+
+    def _explain(self, name: Name, frame: pd.DataFrame) -> Contributions:
+        if name == "parametric":
+            return self._fitted_parametric.explain(frame, self.days)
+        return self._learned(name).explain(frame)
+
+    def _learned(self, name: Name) -> Boosting | ZeroInflated:
         part = self.boosting if name == "boosting" else self.network
         assert part is not None, "fit it first"  # noqa: S101
-        return part.predict(frame)
+        return part
 
 
 def quality(target: Floats, expected: Floats) -> dict[str, float]:

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lifecycle_engine.sdk.explaining import Contributions, few_contributions
+from lifecycle_engine.sdk.fitting import log_odds
 from lifecycle_engine.sdk.scorers import (
     MinimumData,
     ModelState,
+    Probability,
     Progress,
     Scorer,
     no_progress,
@@ -105,17 +108,32 @@ class Outlook(Scorer):
         """What of it can be seen within ``horizon_days``."""
         return pd.Series(self.observable(frame), index=frame.index, name=self.key)
 
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added beside the median customer's, exactly, since they are few."""
+
+        def output(rows: pd.DataFrame) -> Floats:
+            found = self.expected(rows)
+            return log_odds(found) if isinstance(self.output, Probability) else found
+
+        return few_contributions(frame, average=self.models.average, output=output)
+
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
         """What one would say without a model of what can be seen."""
         return pd.Series(self.naive(frame), index=frame.index, name="naive")
 
     def state(self) -> ModelState:
         """The parameters, and the baseline's curve."""
-        return ModelState(params={"models": self.models.params(), "recency": asdict(self.recency)})
+        return ModelState(
+            params={
+                "models": self.models.params(),
+                "average": dict(self.models.average),
+                "recency": asdict(self.recency),
+            }
+        )
 
     def restore(self, state: ModelState) -> None:
         """Become the model that was stored."""
-        self.models = Parametric.restored(state.params["models"])
+        self.models = Parametric.restored(state.params["models"], state.params["average"])
         self.recency = Recency(**state.params["recency"])
 
     def expected(self, frame: pd.DataFrame) -> Floats:

@@ -147,8 +147,8 @@ class Spend(Scorer):
         found = self._models.predict(self._chosen, frame)
         return pd.Series(found, index=frame.index, name=self.key)
 
-    def explain(self, frame: pd.DataFrame) -> Contributions | None:
-        """What each feature added to the expected spend; nothing where a network was chosen."""
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the expected spend."""
         return self._models.explain(self._chosen, frame)
 
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from lifecycle_engine.sdk.dense import Dense, DenseConfig, Head, sigmoid
 from lifecycle_engine.sdk.devices import devices_found
+from lifecycle_engine.sdk.explaining import Contributions, network_contributions
 from lifecycle_engine.sdk.scorers import Progress
 
 Floats = NDArray[np.float64]
@@ -84,13 +85,30 @@ class ZeroInflated:
 
     def predict(self, frame: pd.DataFrame) -> Floats:
         """The expected spend of each row."""
-        signal = Dense(self.arrays).outputs(frame)
-        middle, unit = self.arrays["spend"]
-        some = sigmoid(signal[:, 0])
-        mu = middle + unit * np.clip(signal[:, 1], -_LIMIT, _LIMIT)
-        sigma = unit * np.clip(np.logaddexp(0.0, signal[:, 2]), *_SIGMA)
-        found: Floats = some * np.exp(mu + sigma**2 / 2)
+        found: Floats = np.exp(self._log_mean(Dense(self.arrays).outputs(frame))[0])
         return found
+
+    def explain(self, frame: pd.DataFrame) -> Contributions:
+        """What each feature added to the expected spend, beside an average customer's."""
+        dense = Dense(self.arrays)
+        found = network_contributions(
+            frame, inputs=dense.inputs(frame), layers=dense.layers, end=self._log_mean
+        )
+        return found.through(np.exp)
+
+    def _log_mean(self, outputs: Floats) -> tuple[Floats, Floats]:
+        """The logarithm of the expected spend, and how it changes with each output."""
+        middle, unit = self.arrays["spend"]
+        some = sigmoid(outputs[:, 0])
+        mu = middle + unit * np.clip(outputs[:, 1], -_LIMIT, _LIMIT)
+        spread = np.logaddexp(0.0, outputs[:, 2])
+        sigma = unit * np.clip(spread, *_SIGMA)
+        slopes = [
+            1.0 - some,
+            unit * (np.abs(outputs[:, 1]) < _LIMIT),
+            sigma * unit * sigmoid(outputs[:, 2]) * ((spread > _SIGMA[0]) & (spread < _SIGMA[1])),
+        ]
+        return np.log(some) + mu + sigma**2 / 2, np.column_stack(slopes)
 
 
 def _loss(truth: Any, outputs: Any) -> Any:

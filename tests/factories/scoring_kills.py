@@ -126,7 +126,7 @@ def gone_on_with():
     begun = run and run.frame and frames.part_frame(run.frame, 0)["recency_days"].iloc[0]
     done = list(run.shards_done) if run else []
     if run:
-        # That so many starts got nowhere was the kills' doing: on a slow machine they came too soon.
+        # So many starts got nowhere since the kills came so soon, which a slow machine makes worse.
         ScoringRun.objects.filter(pk=run.pk).update(attempts=0)
     running.scorer_run(scorer_key=KEY, as_of=AS_OF)
     return None if begun is None else int(begun // TELLTALE), done

@@ -21,27 +21,44 @@ Floats = NDArray[np.float64]
 Layer = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
+#: What a model makes of a network's outputs (rows, outputs): its answers (rows,), and how they
+#: change with the outputs (rows, outputs).
+End = Callable[[Floats], tuple[Floats, Floats]]
+
+
+def _first(outputs: Floats) -> tuple[Floats, Floats]:
+    slopes = np.zeros_like(outputs)
+    slopes[:, 0] = 1.0
+    return outputs[:, 0], slopes
+
+
 def network_contributions(
-    frame: pd.DataFrame, *, inputs: Floats, layers: Sequence[Layer]
+    frame: pd.DataFrame, *, inputs: Floats, layers: Sequence[Layer], end: End = _first
 ) -> Contributions:
-    """Contributions to the single output of dense layers with ReLU between, before its link.
+    """Contributions to what a model makes of dense layers with ReLU between.
 
     Args:
         frame: the customers; gives the index and the columns.
         inputs: what the first layer gets, (customers, features): standardised, so that 0 is an
             average customer; one input per feature.
         layers: from the first to the last.
+        end: from the last layer's outputs to the answer; by default the first output is it, before
+            its link.
     """
     average = np.zeros(frame.shape[1])
+
+    def output(points: Floats) -> Floats:
+        return end(_signals(points, layers)[-1])[0]
+
     values = integrated_gradients(
         np.asarray(inputs, dtype=np.float64).reshape(frame.shape),
         average,
-        output=lambda points: _signals(points, layers)[-1][:, 0],
-        gradient=lambda points: _gradient(points, layers),
+        output=output,
+        gradient=lambda points: _gradient(points, layers, end),
     )
     return Contributions(
         pd.DataFrame(values, index=frame.index, columns=frame.columns),
-        float(_signals(average[None, :], layers)[-1][0, 0]),
+        float(output(average[None, :])[0]),
     )
 
 
@@ -112,11 +129,10 @@ def _signals(points: Floats, layers: Sequence[Layer]) -> list[Floats]:
     return found
 
 
-def _gradient(points: Floats, layers: Sequence[Layer]) -> Floats:
+def _gradient(points: Floats, layers: Sequence[Layer], end: End) -> Floats:
     signals = _signals(points, layers)
-    back: Floats = np.broadcast_to(layers[-1][0][:, 0], (len(points), len(layers[-1][0]))).astype(
-        np.float64
-    )
+    _, slopes = end(signals[-1])
+    back: Floats = slopes @ layers[-1][0].T
     for signal, (weights, _) in zip(reversed(signals[:-1]), reversed(layers[:-1]), strict=True):
         back = (back * (signal > 0)) @ weights.T
     return back

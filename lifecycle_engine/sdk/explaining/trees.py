@@ -58,19 +58,25 @@ class _Leaves:
     share: NDArray[np.float64]
 
 
-def tree_contributions(estimator: Any, frame: pd.DataFrame) -> Contributions:
+def tree_contributions(
+    estimator: Any, frame: pd.DataFrame, *, last: float | None = None
+) -> Contributions:
     """Exact contributions to what histogram gradient boosting adds up, before its link function.
 
     Args:
         estimator: a fitted ``HistGradientBoostingRegressor`` or binary
             ``HistGradientBoostingClassifier`` of scikit-learn over numbers.
         frame: the customers, with the features in the order of the training.
+        last: what one more feature, the training's last, is for everybody. It is known from the
+            start, also of an average customer, and so adds nothing by itself.
 
     Raises:
         TypeError: the estimator is another, has several classes, or splits by category.
     """
     nodes, start = _trees(estimator)
     leaves = [leaf for tree in nodes for leaf in _leaves(tree)]
+    if last is not None:
+        leaves = [*_known(leaves, frame.shape[1], last)]
     base = start + sum(
         leaf.value * float(np.prod([step.share for step in leaf.path.values()])) for leaf in leaves
     )
@@ -118,6 +124,17 @@ def _leaves(nodes: NDArray[Any]) -> Iterator[_Leaf]:
                 share=step.share * count[child] / count[node],
             )
             ahead.append((child, path | {feature[node]: taken}))
+
+
+def _known(leaves: list[_Leaf], feature: int, value: float) -> Iterator[_Leaf]:
+    """The leaves that can still be reached once a feature is known, by the rest of their paths."""
+    for leaf in leaves:
+        step = leaf.path.get(feature)
+        if step is None:
+            yield leaf
+        elif step.low < value <= step.high:
+            rest = {other: one for other, one in leaf.path.items() if other != feature}
+            yield _Leaf(leaf.value, rest)
 
 
 def _grouped(leaves: list[_Leaf]) -> Iterator[_Leaves]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lifecycle_engine.sdk.dense import Dense, sigmoid
+from lifecycle_engine.sdk.dense import Dense, _logged, _scale, sigmoid
 
 ARRAYS = {
     "mean": np.array([1.0, 0.0]),
@@ -20,6 +20,13 @@ def test_what_is_missing_is_average_and_what_is_absurd_is_cut_off():
     frame = pd.DataFrame({"a": [np.nan, np.expm1(3.0), -1e300], "b": [0.0, np.nan, 1e300]})
 
     assert Dense(ARRAYS).inputs(frame).tolist() == [[0, 0], [1, 0], [-4, 4]]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0, 1e6])
+def test_what_everybody_has_says_nothing(value):
+    frame = pd.DataFrame({"a": np.full(3001, value)})
+
+    assert np.abs(Dense(_scale(_logged(frame))).inputs(frame)).max() < 1e-6
 
 
 def test_layers_follow_one_another_with_nothing_below_zero_between():

@@ -130,3 +130,17 @@ def test_more_weeks_of_customers_than_wanted_are_drawn_from(trained):
 
 def test_active_conforms():
     check_scorer(Active4Weeks, config=HazardConfig(trees=10), rows=40)
+
+
+def test_reasons_add_up_to_the_log_odds_to_be_there_at_the_end():
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"a": rng.normal(size=800), "b": rng.normal(size=800), "c": 1.0})
+    weeks = np.minimum(rng.exponential(np.exp(1 + frame["a"] + 0.3 * frame["b"])), 6.0)
+    hazard = Hazard.fit(frame, weeks, most=6, config=HazardConfig(trees=20), rng=rng)
+
+    found = hazard.explain(frame[:40], most=6)
+
+    there = hazard.survival(frame[:40], most=6)[:, -1]
+    assert found.totals().to_numpy() == pytest.approx(np.log(there / (1 - there)), abs=1e-6)
+    assert (found.values["c"] == 0).all()
+    assert np.corrcoef(found.values["a"], frame["a"][:40])[0, 1] > 0.8

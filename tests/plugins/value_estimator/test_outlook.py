@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lifecycle_engine.sdk.fitting import log_odds
 from lifecycle_engine.sdk.testing.scorers import check_scorer
 from lifecycle_engine.sdk.testing.tables import MemoryTables
 from plugins.value_estimator.bgnbd import BgNbd
@@ -61,6 +62,22 @@ def fitted(scorer_class, customers):
 @pytest.mark.parametrize("scorer_class", [Spend90d, Spend365d, Alive, Earliest, Expected, Latest])
 def test_the_scorers_conform(scorer_class):
     check_scorer(scorer_class, rows=60)
+
+
+@pytest.mark.parametrize("scorer_class", [Spend90d, Alive, Expected])
+def test_reasons_add_up_and_are_told_beside_the_median_customer(scorer_class, customers):
+    scorer, frame = fitted(scorer_class, customers)
+    restored = scorer_class()
+    restored.restore(scorer.state())
+    some = frame[:200].droplevel("cutoff")
+    median = pd.DataFrame([frame.median()])
+
+    found = restored.explain(some)
+
+    said = scorer.predict(some).to_numpy()
+    expected = log_odds(said) if scorer_class is Alive else said
+    assert found.totals().to_numpy() == pytest.approx(expected, abs=1e-6)
+    assert np.abs(restored.explain(median).values.to_numpy()).max() == pytest.approx(0.0, abs=1e-9)
 
 
 def test_whether_somebody_is_there_is_judged_by_who_orders(customers):

@@ -64,6 +64,31 @@ def test_an_absurd_customer_gets_a_finite_expectation(trained):
     assert found.max() < 1000 * spent.mean()
 
 
+def test_reasons_add_up_to_the_expectation_and_know_what_it_follows(trained):
+    scorer, frame, _ = trained
+    some = frame[:50]
+
+    found = scorer.explain(some)
+
+    assert found.totals().to_numpy() == pytest.approx(scorer.predict(some), rel=0.01)
+    effect = found.values.abs().mean()
+    assert effect.idxmax() == "revenue_30d"
+    assert effect.drop(["revenue_30d", "orders_30d"]).max() < 1e-9
+
+
+def test_slopes_are_those_of_the_logarithm_of_the_expectation(trained):
+    scorer, _, _ = trained
+    network = scorer._models.network
+    outputs = np.random.default_rng(2).normal(0, 1.5, (40, 3))
+
+    _, slopes = network._log_mean(outputs)
+
+    for place in range(3):
+        step = np.eye(3)[place] * 1e-6
+        ends = network._log_mean(outputs + step)[0] - network._log_mean(outputs - step)[0]
+        assert slopes[:, place] == pytest.approx(ends / 2e-6, abs=1e-5)
+
+
 def test_it_survives_storage_and_judges_customers_one_by_one(trained):
     scorer, frame, _ = trained
     expected, restored = scorer.predict(frame), Spend30d(CONFIG)

@@ -43,6 +43,21 @@ def test_contributions_in_a_network_add_up_to_its_answer():
     assert missing.max() <= 1e-3
 
 
+def test_contributions_to_what_is_made_of_the_outputs_add_up_to_it():
+    frame, layers = _frame(50, 5), _layers(5, 8, 4, 2)
+
+    def product(outputs):
+        return outputs[:, 0] * outputs[:, 1], outputs[:, ::-1]
+
+    found = network_contributions(frame, inputs=frame.to_numpy(), layers=layers, end=product)
+
+    (w1, b1), (w2, b2), (w3, b3) = layers
+    hidden = np.maximum(np.maximum(frame.to_numpy() @ w1 + b1, 0) @ w2 + b2, 0)
+    answers = (hidden @ w3 + b3).prod(axis=1)
+    missing = np.abs(found.totals() - answers) / np.maximum(1, np.abs(answers - found.base))
+    assert missing.max() <= 1e-3
+
+
 def test_a_feature_that_is_average_or_unused_adds_nothing():
     frame, layers = _frame(20, 3), _layers(3, 6, 4, 1)
     frame["f0"] = 0.0

@@ -45,20 +45,20 @@ def _expected(nodes, row, known, node=0):
     )
 
 
-def _shapley(estimator, row):
-    """By the definition: what a feature adds, over all subsets of the others."""
+def _shapley(estimator, row, given=frozenset()):
+    """By the definition: what a feature adds, over all subsets of the others that aren't given."""
     trees = [predictors[0].nodes for predictors in estimator._predictors]
-    columns = range(len(row))
+    columns = sorted(set(range(len(row))) - given)
     answer = {
-        known: sum(_expected(nodes, row, known) for nodes in trees)
-        for size in range(len(row) + 1)
+        known: sum(_expected(nodes, row, known | given) for nodes in trees)
+        for size in range(len(columns) + 1)
         for known in map(frozenset, combinations(columns, size))
     }
     found = np.zeros(len(row))
     for i in columns:
         for known, value in answer.items():
             if i not in known:
-                k, n = len(known), len(row)
+                k, n = len(known), len(columns)
                 weight = factorial(k) * factorial(n - k - 1) / factorial(n)
                 found[i] += weight * (answer[known | {i}] - value)
     return found
@@ -133,3 +133,16 @@ def test_what_is_not_known_is_refused(estimator, classes, message):
 
     with pytest.raises(TypeError, match=message):
         tree_contributions(estimator, frame)
+
+
+@pytest.mark.parametrize("value", [0.0, 2.0, 5.0])
+def test_a_feature_that_is_given_adds_nothing_and_changes_what_the_others_add(value):
+    frame, target = _data(3, columns=4, missing=0.1)
+    estimator = HistGradientBoostingRegressor(max_iter=3, max_leaf_nodes=12).fit(frame, target)
+    some = frame[:20].assign(f3=value)
+
+    found = tree_contributions(estimator, some.iloc[:, :3], last=value)
+
+    expected = [_shapley(estimator, row, frozenset({3})) for row in some.to_numpy()]
+    assert found.values.to_numpy() == pytest.approx(np.array(expected)[:, :3], abs=1e-9)
+    assert found.totals().to_numpy() == pytest.approx(estimator.predict(some), abs=1e-9)
