@@ -86,8 +86,10 @@ class Environment(BaseModel):
     trusted_proxies: int = Field(default=0, ge=0, alias="TRUSTED_PROXIES")
     # None: for ever.
     event_retention_months: int | None = Field(default=None, ge=1, alias="EVENT_RETENTION_MONTHS")
+    # None: two for each processor, at most eight.
+    web_workers: int | None = Field(default=None, ge=1, alias="WEB_WORKERS")
     # Below the threads of a web process, so that one is left to say that there are too many.
-    ingest_waiting_limit: int = Field(default=12, ge=1, alias="INGEST_WAITING_LIMIT")
+    ingest_waiting_limit: int = Field(default=6, ge=1, alias="INGEST_WAITING_LIMIT")
     gpu_devices: Annotated[str, AfterValidator(_device_names)] = Field(
         default="", alias="GPU_DEVICES"
     )

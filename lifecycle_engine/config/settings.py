@@ -70,6 +70,7 @@ TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 EVENT_RETENTION_MONTHS = ENVIRONMENT.event_retention_months
 INGEST_WAITING_LIMIT = ENVIRONMENT.ingest_waiting_limit
 TENSORBOARD_DIR = ENVIRONMENT.tensorboard_dir
+WEB_WORKERS = ENVIRONMENT.web_workers
 GPU_DEVICES = ENVIRONMENT.gpu_devices.split(",") if ENVIRONMENT.gpu_devices else []
 ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",")]
 DATABASES = {"default": _database(DATABASE_URL)}

@@ -8,11 +8,15 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from django.conf import settings
+
 from lifecycle_engine.config.embedded.supervisor import Program
 from lifecycle_engine.config.environment import ROOT
 
 #: Threads of each of the web server's processes.
-WEB_THREADS = 16
+WEB_THREADS = 8
+#: More processes than that are wanted by nobody who runs the whole stack on one machine.
+_WEB_WORKERS_MOST = 8
 
 
 class PortTakenError(Exception):
@@ -111,13 +115,22 @@ def _beat(var: Path, environment: Mapping[str, str]) -> Program:
 def web_command(port: int) -> list[str]:
     """What starts the web server.
 
-    Two workers, since the threads of one wait for one another. More threads than may wait with
+    By default two workers for each processor: the threads of one wait for one another, and a worker
+    that waits for the database leaves its processor to another. More threads than may wait with
     events (``INGEST_WAITING_LIMIT``), so that one is always left to say that there are too many.
     """
+    processors = os.cpu_count() or 1
+    workers = settings.WEB_WORKERS or min(2 * processors, _WEB_WORKERS_MOST)
     return [
         *(sys.executable, "-m", "granian", "--interface", "wsgi"),
         *("--host", "127.0.0.1", "--port", str(port), "--no-ws"),
-        *("--workers", "2", "--blocking-threads", str(WEB_THREADS), "--respawn-failed-workers"),
+        *(
+            "--workers",
+            str(workers),
+            "--blocking-threads",
+            str(WEB_THREADS),
+            "--respawn-failed-workers",
+        ),
         "lifecycle_engine.config.wsgi:application",
     ]
 

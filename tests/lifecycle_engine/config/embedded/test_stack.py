@@ -1,6 +1,10 @@
 """Which programs a stack has."""
 
-from lifecycle_engine.config.embedded.stack import stack_programs
+import os
+
+import pytest
+
+from lifecycle_engine.config.embedded.stack import WEB_THREADS, stack_programs, web_command
 
 
 def workers(tmp_path, **given):
@@ -33,3 +37,22 @@ def test_each_device_has_a_model_worker_of_its_own(tmp_path):
         assert command[command.index("-n") + 1] == f"{name}@%h"
     flags = {program.environment["WORKER_READY_FILE"] for program in found.values()}
     assert len(flags) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "processors", "workers"),
+    [(None, 1, "2"), (None, 2, "4"), (None, 32, "8"), (3, 2, "3")],
+)
+def test_the_web_server_has_two_processes_for_each_processor(
+    said, processors, workers, settings, monkeypatch
+):
+    settings.WEB_WORKERS = said
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+
+    command = web_command(8000)
+
+    assert command[command.index("--workers") + 1] == workers
+
+
+def test_a_thread_is_left_to_say_that_too_many_events_wait(settings):
+    assert settings.INGEST_WAITING_LIMIT < WEB_THREADS
