@@ -1,6 +1,7 @@
 """Training, scoring and judging, from the real log to published scores."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -126,6 +127,16 @@ def test_doing_it_again_changes_nothing(shop, dummy):
     assert scores() == before
     assert ModelVersion.objects.count() == 1
     assert ScoreHistory.objects.count() == CUSTOMERS
+
+
+def test_the_figures_of_equal_data_are_equal_to_the_last_digit(shop):
+    orders = [item["properties"]["total"] for item in shop]
+
+    found = datasets.data_figures(as_of=AS_OF)
+
+    # Floats come to something else, by the order in which they are added up.
+    assert Decimal(found["value"]) == sum(Decimal(str(value)) for value in orders)
+    assert found["orders"] == str(len(orders))
 
 
 def test_equal_data_and_seed_give_equal_models(shop, dummy):
