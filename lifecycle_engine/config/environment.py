@@ -98,7 +98,8 @@ class Environment(BaseModel):
     engine_now: AwareDatetime | None = Field(default=None, alias="ENGINE_NOW")
     enabled_plugins: str = Field(
         default=(
-            "plugins.churn_predictor,plugins.value_estimator,plugins.recommender,plugins.propensity"
+            "plugins.churn_predictor,plugins.value_estimator,plugins.recommender,"
+            "plugins.propensity,plugins.lifecycle_multitask"
         ),
         alias="PLUGINS",
     )

@@ -65,6 +65,7 @@ from lifecycle_engine.console.target_pages import (
     target_context,
     target_new_view,
 )
+from lifecycle_engine.console.task_card import task_card_context
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin
 from lifecycle_engine.customers.admin import CustomerAdmin, MergeSuggestionAdmin
 from lifecycle_engine.customers.models import Customer, MergeSuggestion
@@ -244,7 +245,8 @@ class ModelVersionPage(ModelVersionAdmin, PageAdmin):
 
     def page_context(self, request: HttpRequest, record: ModelVersion) -> dict[str, Any]:
         """The model's card, and what can be done with it."""
-        return model_card_context(request, record) | changes_context(request, record)
+        card = model_card_context(request, record) | task_card_context(record)
+        return card | changes_context(request, record)
 
     def get_urls(self) -> list[URLPattern]:
         """What staff can do with a version, before the pages of the records."""

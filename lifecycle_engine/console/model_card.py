@@ -144,7 +144,7 @@ def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str,
 
 def _untold(card: Mapping[str, Any]) -> dict[str, Any]:
     """What a scorer reports, but for what is told in sentences or drawn."""
-    told = ("trials", "survival", "search")
+    told = ("trials", "survival", "search", "sharing", "gates", "task_weights")
     return {key: value for key, value in (card.get("report") or {}).items() if key not in told}
 
 

@@ -63,6 +63,11 @@ class Dense:
         self.arrays = dict(arrays)
 
     @classmethod
+    def scaled(cls, frame: pd.DataFrame) -> Self:
+        """A network that has no layers yet: it knows the scale of the rows, so has ``inputs``."""
+        return cls(_scale(_logged(frame)))
+
+    @classmethod
     def fit(
         cls,
         devices: Devices,
@@ -87,8 +92,8 @@ class Dense:
             progress: told of each epoch.
             weights: how much each row counts; by default alike.
         """
-        scale = _scale(_logged(frame))
-        inputs = cls(scale).inputs(frame).astype(np.float32)
+        scaled = cls.scaled(frame)
+        inputs = scaled.inputs(frame).astype(np.float32)
 
         def told(epoch: int, logs: object = None) -> None:
             del logs
@@ -112,7 +117,7 @@ class Dense:
         model = devices.in_memory(trained, rows=config.batch_size)
         dense = devices.keras.layers.Dense
         layers = [layer for layer in model.layers if isinstance(layer, dense)]
-        arrays = dict[str, NDArray[Any]](scale)
+        arrays = scaled.arrays
         for number, layer in enumerate(layers):
             arrays[f"weights_{number}"], arrays[f"bias_{number}"] = layer.get_weights()
         return cls(arrays)

@@ -20,6 +20,7 @@ def test_empty_environment_means_embedded_services():
         "plugins.value_estimator",
         "plugins.recommender",
         "plugins.propensity",
+        "plugins.lifecycle_multitask",
     ]
 
 

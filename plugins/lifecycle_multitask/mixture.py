@@ -1,0 +1,290 @@
+"""A multi-gate mixture of experts: trained with Keras, asked as plain arrays.
+
+Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts",
+KDD 2018: experts that all tasks share, and for each task a gate, which says how much it listens to
+which expert, and a tower. With one task it is the network of that task alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lifecycle_engine.sdk.dense import Dense, Floats, sigmoid
+from lifecycle_engine.sdk.devices import Devices
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.scorers import Progress
+from plugins.lifecycle_multitask.losses import LOG_MOST, task_losses, weighed
+
+#: Steps take a millisecond: loop over them in the graph, since Python's own loop costs more.
+_STEPS_AT_ONCE = 32
+#: A rate of 0 or 1 has no log-odds to begin with.
+_RATE_LEAST = 1e-3
+
+
+class MixtureConfig(Config):
+    """How the network is built and trained."""
+
+    experts: int = Field(default=4, ge=1, le=32)
+    expert_units: int = Field(default=24, ge=1, le=512)
+    tower_units: int = Field(default=12, ge=1, le=512)
+    #: At most; it ends when a later window has not become better for ``patience`` epochs.
+    epochs: int = Field(default=20, ge=1, le=200)
+    patience: int = Field(default=3, ge=1)
+    batch_size: int = Field(default=256, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a network is to learn, and how.
+
+    Attributes:
+        amounts: of each task in the targets' order, whether it is an amount.
+        weights: of each task's loss; None where uncertainty weighs them.
+        seed: decides the first weights and the order of rows.
+        epochs: at most; exactly, without a window to stop by.
+    """
+
+    amounts: tuple[bool, ...]
+    weights: tuple[float, ...] | None
+    seed: int
+    epochs: int
+
+
+class Mixture:
+    """The network of several tasks.
+
+    Attributes:
+        arrays: ``mean`` and ``spread`` of the features (as ``Dense``); with I inputs (each feature,
+            then of each whether it is missing), E experts of U units, T tasks and towers of H
+            units: ``experts`` (I, E·U), ``gates`` (I, T·E), ``towers`` (T, U, H) and ``ends``
+            (T, H), each with its ``…_bias``; ``levels`` (T), by which outputs are multiplied, 0 for
+            a probability; ``log_variances`` (T).
+        epochs: of how many the weights are; 0 where that is not known any more.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], *, epochs: int = 0) -> None:
+        self.arrays = dict(arrays)
+        self.epochs = epochs
+
+    @classmethod
+    def fit(
+        cls,
+        devices: Devices,
+        frame: pd.DataFrame,
+        targets: pd.DataFrame,
+        *,
+        wanted: Wanted,
+        config: MixtureConfig,
+        progress: Progress,
+        validation: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    ) -> Self:
+        """Train on rows of features and what is known of them.
+
+        Args:
+            devices: Keras, and over what each batch is spread.
+            frame: the features.
+            targets: a column for each task; NaN where it is unknown, which counts for nothing.
+            wanted: what is learned.
+            config: the layers, and how long.
+            progress: told of each epoch.
+            validation: a later window: the weights are those of the epoch that is best there.
+        """
+        levels = _levels(targets, wanted.amounts)
+        found = cls(Dense.scaled(frame).arrays | {"levels": levels})
+        inputs = found.inputs(frame).astype(np.float32)
+        given: dict[str, Any] = {"x": inputs, "y": _truth(targets, levels)}
+        stops: list[Any] = []
+        if validation is not None:
+            later = found.inputs(validation[0]).astype(np.float32)
+            given["validation_data"] = (later, _truth(validation[1], levels))
+            stop = devices.keras.callbacks.EarlyStopping
+            stops = [stop(patience=config.patience, restore_best_weights=True)]
+
+        def told(epoch: int, logs: object = None) -> None:
+            del logs
+            progress(epoch + 1, wanted.epochs)
+
+        def trained(batch_size: int) -> tuple[Any, int]:
+            devices.begin(wanted.seed)
+            with devices.scope():
+                first = _firsts(targets, levels)
+                model = _model(devices, inputs.shape[1], first, wanted, config)
+                history = model.fit(
+                    **given,
+                    batch_size=batch_size,
+                    epochs=wanted.epochs,
+                    verbose=0,
+                    callbacks=[*devices.telling(told), *stops],
+                )
+            seen = history.history.get("val_loss")
+            return model, wanted.epochs if seen is None else int(np.argmin(seen)) + 1
+
+        model, found.epochs = devices.in_memory(trained, rows=config.batch_size)
+        found.arrays |= _arrays(model, tasks=len(wanted.amounts))
+        return found
+
+    def inputs(self, frame: pd.DataFrame) -> Floats:
+        """What experts and gates get: the features, standardised, and which of them are missing.
+
+        Without the latter somebody who never bought would pass for an average buyer.
+        """
+        missing = np.isnan(frame.to_numpy(np.float64))
+        return np.concatenate([Dense(self.arrays).inputs(frame), missing], axis=1)
+
+    def predict(self, frame: pd.DataFrame, task: int) -> Floats:
+        """What the network says of a task: probabilities or amounts, (rows,)."""
+        return self.linked(self.signal(self.inputs(frame), task), task)
+
+    def linked(self, signal: Floats, task: int) -> Floats:
+        """The probability of log-odds, or the amount of a logarithm."""
+        level = float(self.arrays["levels"][task])
+        if not level:
+            return sigmoid(signal)
+        found: Floats = level * np.exp(np.clip(signal, -LOG_MOST, LOG_MOST))
+        return found
+
+    def signal(self, inputs: Floats, task: int) -> Floats:
+        """Log-odds, or the logarithm of the amount in parts of the level: (rows,)."""
+        return self._forward(inputs, task)[-1]
+
+    def gates(self, inputs: Floats, task: int) -> Floats:
+        """How much the task listens to each expert, 1 in all: (rows, experts)."""
+        tasks, experts = len(self.arrays["levels"]), self._experts
+        weights = self.arrays["gates"].reshape(-1, tasks, experts)[:, task]
+        scores = inputs @ weights + self.arrays["gates_bias"].reshape(tasks, experts)[task]
+        raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+        found: Floats = raised / raised.sum(axis=1, keepdims=True)
+        return found
+
+    def gradient(self, inputs: Floats, task: int) -> Floats:
+        """How the signal moves with each input: (rows, inputs)."""
+        hidden, gate, tower, _ = self._forward(inputs, task)
+        kept, tasks = self.arrays, len(self.arrays["levels"])
+        mixed = (kept["ends"][task] * (tower > 0)) @ kept["towers"][task].T
+        experts = gate[:, :, None] * mixed[:, None, :] * (hidden > 0)
+        asked = (hidden * mixed[:, None, :]).sum(axis=2)
+        scores = gate * (asked - (gate * asked).sum(axis=1, keepdims=True))
+        weights = kept["gates"].reshape(-1, tasks, self._experts)[:, task]
+        found: Floats = experts.reshape(len(inputs), -1) @ kept["experts"].T + scores @ weights.T
+        return found
+
+    @property
+    def task_weights(self) -> Floats:
+        """How much each task's loss counts, by uncertainty: exp(-s)."""
+        found: Floats = np.exp(-self.arrays["log_variances"].astype(np.float64))
+        return found
+
+    @property
+    def _experts(self) -> int:
+        return int(self.arrays["experts"].shape[1] // self.arrays["towers"].shape[1])
+
+    def _forward(self, inputs: Floats, task: int) -> tuple[Floats, Floats, Floats, Floats]:
+        """What leaves the experts, the gate, the tower (before ReLU) and the end."""
+        kept = self.arrays
+        hidden = np.maximum(inputs @ kept["experts"] + kept["experts_bias"], 0.0)
+        hidden = hidden.reshape(len(inputs), self._experts, kept["towers"].shape[1])
+        gate = self.gates(inputs, task)
+        mixed = np.einsum("re,reu->ru", gate, hidden)
+        tower = mixed @ kept["towers"][task] + kept["towers_bias"][task]
+        signal = np.maximum(tower, 0.0) @ kept["ends"][task] + kept["ends_bias"][task]
+        return hidden, gate, tower, signal
+
+
+def _levels(targets: pd.DataFrame, amounts: Sequence[bool]) -> Floats:
+    """The mean of each amount, so that all outputs are of one size; 0 for a probability."""
+    means = targets.mean().fillna(0.0).to_numpy(np.float64)
+    return np.where(amounts, np.where(means > 0, means, 1.0), 0.0)
+
+
+def _truth(targets: pd.DataFrame, levels: Floats) -> NDArray[np.float32]:
+    """What the loss gets: the truth in parts of its level, and how much it counts.
+
+    Each task's known rows count 1 on average over all rows, so that a task of few customers is
+    learned as hard as one of many. (rows, 2 tasks).
+    """
+    values = targets.to_numpy(np.float64)
+    known = ~np.isnan(values)
+    share = known.mean(axis=0, keepdims=True)
+    counts = known / np.where(share > 0, share, 1.0)
+    scaled = np.nan_to_num(values, nan=0.0) / np.where(levels > 0, levels, 1.0)
+    return np.concatenate([scaled, counts], axis=1).astype(np.float32)
+
+
+def _firsts(targets: pd.DataFrame, levels: Floats) -> Floats:
+    """What each task says before it has learned anything: its rate, or its mean."""
+    rates = np.clip(targets.mean().fillna(0.5).to_numpy(np.float64), _RATE_LEAST, 1 - _RATE_LEAST)
+    found: Floats = np.where(levels > 0, 0.0, np.log(rates / (1 - rates)))
+    return found
+
+
+def _model(
+    devices: Devices, width: int, firsts: Floats, wanted: Wanted, config: MixtureConfig
+) -> Any:
+    keras, tasks = devices.keras, len(firsts)
+    layers, ops = keras.layers, keras.ops
+    decay = keras.regularizers.L2(config.weight_decay)
+    inputs = layers.Input((width,))
+    hidden = layers.Dense(
+        config.experts * config.expert_units,
+        activation="relu",
+        kernel_regularizer=decay,
+        name="experts",
+    )(inputs)
+    hidden = layers.Dropout(config.dropout)(hidden)
+    hidden = layers.Reshape((config.experts, config.expert_units))(hidden)
+    scores = layers.Dense(tasks * config.experts, kernel_regularizer=decay, name="gates")(inputs)
+    gates = layers.Softmax(axis=-1)(layers.Reshape((tasks, config.experts))(scores))
+    mixed = layers.Dot(axes=(2, 1))([gates, hidden])
+    ends = []
+    for task, first in enumerate(firsts):
+        tower = layers.Dense(config.tower_units, activation="relu", name=f"tower_{task}")
+        begin = keras.initializers.Constant(float(first))
+        end = layers.Dense(1, bias_initializer=begin, name=f"end_{task}")
+        ends.append(end(tower(mixed[:, task])))
+    # A layer of one constant input holds one number for each task.
+    variances = layers.Dense(
+        tasks, use_bias=False, kernel_initializer="zeros", name="log_variances"
+    )
+    variances.trainable = wanted.weights is None
+    ones = ops.ones_like(inputs[:, :1])
+    model = keras.Model(inputs, layers.Concatenate()([*ends, variances(ones)]))
+
+    def loss(truth: Any, outputs: Any) -> Any:
+        losses = task_losses(ops, truth[:, :tasks], outputs[:, :tasks], amounts=wanted.amounts)
+        return weighed(
+            ops,
+            losses,
+            truth[:, tasks:],
+            log_variances=outputs[:, tasks:],
+            weights=wanted.weights,
+        )
+
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate),
+        loss=loss,
+        # Keras can't loop in the graph over steps that are spread.
+        steps_per_execution=_STEPS_AT_ONCE if devices.count == 1 else 1,
+    )
+    return model
+
+
+def _arrays(model: Any, *, tasks: int) -> dict[str, NDArray[Any]]:
+    """The weights by the names that ``Mixture.arrays`` has."""
+    found: dict[str, NDArray[Any]] = {}
+    for name in ("experts", "gates"):
+        found[name], found[f"{name}_bias"] = model.get_layer(name).get_weights()
+    for name, layer in (("towers", "tower"), ("ends", "end")):
+        pairs = [model.get_layer(f"{layer}_{task}").get_weights() for task in range(tasks)]
+        found[name] = np.stack([weights for weights, _ in pairs])
+        found[f"{name}_bias"] = np.stack([bias for _, bias in pairs])
+    found["ends"], found["ends_bias"] = found["ends"][:, :, 0], found["ends_bias"][:, 0]
+    (variances,) = model.get_layer("log_variances").get_weights()
+    return found | {"log_variances": variances[0]}
