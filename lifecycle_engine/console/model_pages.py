@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from lifecycle_engine.console.challengers import challenges_shown
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.errors import ModelChangeError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
+from lifecycle_engine.scoring.monitoring.selectors import challenges_of
 from lifecycle_engine.scoring.monitoring.uses import BASELINE_IN_USE, use_open
 from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.scoring.versions import model_before, model_move, model_roll_back
@@ -66,6 +68,7 @@ def changes_context(request: HttpRequest, version: ModelVersion) -> dict[str, An
         "changes": [_change(change) for change in changes.order_by("-pk")[:_CHANGES_SHOWN]],
         "decision": _decision(version),
         "stood_in": _stood_in(version),
+        "challengers": challenges_shown(challenges_of(version=version)),
     }
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from lifecycle_engine.console.challengers import challenges_shown
 from lifecycle_engine.console.model_card import metric_name
 from lifecycle_engine.console.monitoring_plots import outcome_plot
 from lifecycle_engine.core.clock import business_now
@@ -123,6 +124,7 @@ def standing_shown(one: Standing) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in one.findings],
         "inputs": one.inputs[:_INPUTS_SHOWN],
         "chart": outcome_plot(one.outcomes, name=metric_name) if one.outcomes else None,
+        "challengers": challenges_shown(one.challengers),
         "next": _next(one, over),
         "other": Use.MODEL.value if one.by_baseline else Use.BASELINE.value,
         "may_switch": one.by_baseline or one.able,

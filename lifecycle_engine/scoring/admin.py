@@ -121,9 +121,9 @@ class ScorerUseAdmin(RecordAdmin):
 class ModelCheckAdmin(RecordAdmin):
     """What monitoring has found."""
 
-    list_display = ["scorer_key", "kind", "state_shown", "run", "at", "checked_at"]
+    list_display = ["scorer_key", "kind", "state_shown", "run", "challenger", "at", "checked_at"]
     list_filter = ["state", "kind"]
-    list_select_related = ["run"]
+    list_select_related = ["run", "challenger"]
     search_fields = ["=scorer_key"]
     ordering = ["-id"]
 

@@ -19,6 +19,7 @@ class CheckKind(models.TextChoices):
     RUN = "run", _("The run")
     OUTCOMES = "outcomes", _("The outcomes")
     FRESHNESS = "freshness", _("The age")
+    CHALLENGER = "challenger", _("A challenger")
 
 
 class CheckState(models.TextChoices):
@@ -34,6 +35,7 @@ class ModelCheck(models.Model):
 
     Attributes:
         run: the run that was looked at; of age, the newest that was published.
+        challenger: of a check of one, the version that was judged beside the run's champion.
         findings: each ``{"what", "state", "value", "limit", …}`` (``monitoring.findings``).
         figures: what was measured.
         limits: the limits of then.
@@ -43,6 +45,13 @@ class ModelCheck(models.Model):
     scorer_key = models.CharField(_("scorer"), max_length=80)
     run = models.ForeignKey(
         "scoring.ScoringRun", models.CASCADE, related_name="checks", verbose_name=_("run")
+    )
+    challenger = models.ForeignKey(
+        "scoring.ModelVersion",
+        models.CASCADE,
+        null=True,
+        related_name="challenges",
+        verbose_name=_("challenger"),
     )
     kind = models.CharField(_("check of"), max_length=10, choices=CheckKind.choices)
     state = models.CharField(_("state"), max_length=8, choices=CheckState.choices)
@@ -57,7 +66,18 @@ class ModelCheck(models.Model):
         verbose_name_plural = _("checks of models")
         indexes = [models.Index(fields=["scorer_key", "kind", "-id"], name="model_check_newest")]
         constraints = [
-            models.UniqueConstraint(fields=["run", "kind"], name="model_check_once"),
+            models.UniqueConstraint(
+                fields=["run", "kind"],
+                condition=models.Q(challenger__isnull=True),
+                name="model_check_once",
+            ),
+            models.UniqueConstraint(
+                fields=["run", "challenger"], name="model_check_challenger_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="challenger") ^ models.Q(challenger__isnull=True),
+                name="model_check_challenger_named",
+            ),
             models.CheckConstraint(
                 condition=models.Q(state__in=["ok", "warning", "breach"]),
                 name="model_check_state_known",

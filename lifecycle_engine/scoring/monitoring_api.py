@@ -14,6 +14,7 @@ from lifecycle_engine.core.api.serializers import ERRORS
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import Scope
 from lifecycle_engine.scoring.check_models import CheckState
+from lifecycle_engine.scoring.models import ScorerMode
 from lifecycle_engine.scoring.monitoring.selectors import standings
 from lifecycle_engine.scoring.use_models import Use, UseCause
 
@@ -38,6 +39,16 @@ class StandingSerializer(serializers.Serializer[Any]):
     scores = serializers.FloatField(allow_null=True, help_text="That of the scores.")
     outcomes = serializers.ListField(
         child=serializers.DictField(), help_text="Judged runs with their intervals, oldest first."
+    )
+    mode = serializers.ChoiceField(
+        choices=ScorerMode.choices, help_text="In shadow nothing is published."
+    )
+    challengers = serializers.ListField(
+        child=serializers.DictField(),
+        help_text=(
+            "Versions that wait, each on the newest run whose outcomes are known: the metric that "
+            "decides beside the champion's and beside the baseline's, with paired 95 % intervals."
+        ),
     )
 
 

@@ -56,6 +56,11 @@ def scorer_build(*, scorer_key: str, config: dict[str, Any] | None = None) -> Ba
 def scorer_mode(*, scorer_key: str) -> ScorerMode:
     """Whether the scorer is off, shadow or live: what staff said, else live, or off by opt-in."""
     setting = ScorerSetting.objects.filter(key=scorer_key).first()
+    return mode_of(scorer_key=scorer_key, setting=setting)
+
+
+def mode_of(*, scorer_key: str, setting: ScorerSetting | None) -> ScorerMode:
+    """As ``scorer_mode``, of a scorer whose setting is at hand."""
     if setting:
         return ScorerMode(setting.mode)
     waits = scorer_key in scorers and scorers.get(scorer_key).opt_in

@@ -15,6 +15,9 @@ from lifecycle_engine.sdk.scorers import Scorer
 
 #: Numbers that are held at once: half a gigabyte.
 _NUMBERS_MOST = 1 << 26
+#: Dates that are asked for at once, unless one training wants more: a query has rows of each event
+#: for each of them, not all of which it can put aside where its memory ends.
+_DATES_MOST = 16
 
 
 class FrameStore:
@@ -53,7 +56,9 @@ class FrameStore:
         most = _NUMBERS_MOST // (self._customers * max(len(scorer.feature_names()), 1))
         wanted = set(cutoffs)
         for month in self._plan:
-            if len(wanted | month | self._held.keys()) > most:
+            ahead = wanted | month
+            too_many = len(ahead - self._held.keys()) > _DATES_MOST
+            if too_many or len(ahead | self._held.keys()) > most:
                 break
             wanted |= month
         missing = sorted(wanted - self._held.keys(), reverse=True)

@@ -309,13 +309,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('scorer_key', models.CharField(max_length=80, verbose_name='scorer')),
-                ('kind', models.CharField(choices=[('run', 'The run'), ('outcomes', 'The outcomes'), ('freshness', 'The age')], max_length=10, verbose_name='check of')),
+                ('kind', models.CharField(choices=[('run', 'The run'), ('outcomes', 'The outcomes'), ('freshness', 'The age'), ('challenger', 'A challenger')], max_length=10, verbose_name='check of')),
                 ('state', models.CharField(choices=[('ok', 'OK'), ('warning', 'Warning'), ('breach', 'Breach')], max_length=8, verbose_name='state')),
                 ('findings', models.JSONField(default=list, verbose_name='findings')),
                 ('figures', models.JSONField(default=dict, verbose_name='figures')),
                 ('limits', models.JSONField(default=dict, verbose_name='limits')),
                 ('at', models.DateTimeField(verbose_name='as of')),
                 ('checked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='checked')),
+                ('challenger', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='challenges', to='scoring.modelversion', verbose_name='challenger')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='checks', to='scoring.scoringrun', verbose_name='run')),
             ],
             options={
@@ -446,7 +447,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='modelcheck',
-            constraint=models.UniqueConstraint(fields=('run', 'kind'), name='model_check_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('challenger__isnull', True)), fields=('run', 'kind'), name='model_check_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='modelcheck',
+            constraint=models.UniqueConstraint(fields=('run', 'challenger'), name='model_check_challenger_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='modelcheck',
+            constraint=models.CheckConstraint(condition=models.Q(('kind', 'challenger'), ('challenger__isnull', True), _connector='XOR'), name='model_check_challenger_named'),
         ),
         migrations.AddConstraint(
             model_name='modelcheck',

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from lifecycle_engine.scoring.check_models import CheckKind, CheckState, ModelCheck
-from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerSetting
+from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode, ScorerSetting
 from lifecycle_engine.scoring.monitoring.findings import Limits, age_finding, worst
 from lifecycle_engine.scoring.monitoring.rule import can_fall_back
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
+from lifecycle_engine.scoring.selectors import mode_of
 from lifecycle_engine.scoring.use_models import ScorerUse, Use
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -34,6 +35,9 @@ class Standing:
         inputs: the stability index of each feature, the largest first.
         scores: that of the scores.
         outcomes: the figures of judged runs, oldest first.
+        mode: whether its scores are published at all.
+        challengers: of each version that waits the newest figures beside the champion, with
+            ``id``, ``model``, ``state`` and ``champion`` (``monitoring.challengers``).
     """
 
     scorer_key: str
@@ -47,6 +51,8 @@ class Standing:
     inputs: list[dict[str, Any]]
     scores: float | None
     outcomes: list[dict[str, Any]]
+    mode: ScorerMode
+    challengers: list[dict[str, Any]]
 
     @property
     def by_baseline(self) -> bool:
@@ -71,6 +77,8 @@ class Standing:
             "inputs": self.inputs,
             "scores": self.scores,
             "outcomes": self.outcomes,
+            "mode": self.mode.value,
+            "challengers": self.challengers,
         }
 
 
@@ -94,7 +102,8 @@ def standings(*, at: datetime, scorer_key: str | None = None) -> list[Standing]:
     }
     over, published = _runs(keys)
     checks, outcomes = _checks(keys)
-    limits = {one.key: one.fresh_hours for one in ScorerSetting.objects.filter(key__in=keys)}
+    settings = {one.key: one for one in ScorerSetting.objects.filter(key__in=keys)}
+    waiting = _challengers(keys)
     return [
         _standing(
             champion,
@@ -102,7 +111,8 @@ def standings(*, at: datetime, scorer_key: str | None = None) -> list[Standing]:
             (over.get(champion.scorer_key), published.get(champion.scorer_key)),
             checks,
             outcomes[champion.scorer_key],
-            Limits(fresh_hours=limits.get(champion.scorer_key, Limits.fresh_hours)),
+            settings.get(champion.scorer_key),
+            waiting[champion.scorer_key],
             at,
         )
         for champion in found
@@ -115,7 +125,8 @@ def _standing(
     runs: tuple[ScoringRun | None, ScoringRun | None],
     checks: dict[tuple[str, str], ModelCheck],
     outcomes: list[ModelCheck],
-    limits: Limits,
+    setting: ScorerSetting | None,
+    challengers: list[dict[str, Any]],
     at: datetime,
 ) -> Standing:
     key = champion.scorer_key
@@ -124,6 +135,7 @@ def _standing(
     findings = [*(last.findings if last else []), *(judged[-1].findings if judged else [])]
     if runs[1] is not None:
         hours = (at - runs[1].as_of).total_seconds() / 3600
+        limits = Limits(fresh_hours=setting.fresh_hours) if setting else Limits()
         findings.append(age_finding(hours, limits).as_json())
     states = [one["state"] for one in findings]
     if use is not None and use.use == Use.BASELINE:
@@ -141,7 +153,45 @@ def _standing(
         inputs=figures.get("inputs") or [],
         scores=figures.get("scores"),
         outcomes=[one.figures for one in outcomes if one.figures.get("metric")],
+        mode=mode_of(scorer_key=key, setting=setting),
+        challengers=challengers,
     )
+
+
+def challenges_of(*, version: ModelVersion) -> list[dict[str, Any]]:
+    """A version beside the champions of the runs on which it was judged, newest first."""
+    checks = version.challenges.select_related("challenger", "run__model_version")
+    return [_challenge(check) for check in checks.order_by("-run__as_of")[:OUTCOMES_SHOWN]]
+
+
+def _challengers(keys: list[str]) -> defaultdict[str, list[dict[str, Any]]]:
+    """Of each version that waits what it came to last beside the champion, the shadow first."""
+    checks = (
+        ModelCheck.objects.filter(
+            scorer_key__in=keys,
+            kind=CheckKind.CHALLENGER,
+            challenger__state__in=[ModelState.SHADOW, ModelState.CHALLENGER],
+        )
+        .select_related("challenger", "run__model_version")
+        .order_by("challenger_id", "-run__as_of")
+        .distinct("challenger_id")
+    )
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in sorted(map(_challenge, checks), key=lambda one: (one["state"], one["model"])):
+        found[one["scorer"]].insert(0, one)
+    return found
+
+
+def _challenge(check: ModelCheck) -> dict[str, Any]:
+    assert check.challenger is not None  # noqa: S101 - a constraint says so.
+    return {
+        "scorer": check.scorer_key,
+        "id": check.challenger_id,
+        "model": check.challenger.number,
+        "state": check.challenger.state,
+        "champion": check.run.model_version.number,
+        **check.figures,
+    }
 
 
 def _holds(run: ScoringRun, use: ScorerUse | None) -> bool:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 
 from lifecycle_engine.core.jobs import enqueue, job_run
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.scoring.check_models import CheckKind, CheckState, FallBackOn, ModelCheck
 from lifecycle_engine.scoring.errors import ModelChangeError
-from lifecycle_engine.scoring.models import ScorerSetting
+from lifecycle_engine.scoring.models import ModelVersion, ScorerSetting
+from lifecycle_engine.scoring.monitoring.challengers import challengers_of, challenges
 from lifecycle_engine.scoring.monitoring.findings import (
     SETTLING_DAYS,
     Finding,
@@ -127,29 +129,53 @@ def _failed_check(run: ScoringRun, at: datetime, limits: Limits) -> ModelCheck |
 
 
 def _outcomes_check(scorer_key: str, at: datetime, limits: Limits) -> list[ModelCheck]:
-    """Judge the newest run whose outcomes are known, unless that was done."""
+    """Judge the newest run whose outcomes are known, and beside it who waits, unless done."""
     if scorer_key not in scorers or copy_hours() > 1:
         return []  # What the columnar copy lacks would count as if it had not come true.
     known = at - timedelta(days=scorers.get(scorer_key).horizon_days + SETTLING_DAYS)
     run = (
-        ScoringRun.objects.filter(scorer_key=scorer_key, state=RunState.PUBLISHED, as_of__lte=known)
+        ScoringRun.objects.filter(
+            Q(state=RunState.PUBLISHED)
+            # What was published nowhere is made again, by a model that has not seen the window.
+            | Q(state=RunState.SHADOW, model_version__as_of__lte=F("as_of")),
+            scorer_key=scorer_key,
+            as_of__lte=known,
+        )
         .select_related("model_version")
         .order_by("-as_of", "-pk")
         .first()
     )
+    if run is None:
+        return []
+    made = []
     # Of what the baseline said there is nothing to learn about the model.
-    if run is None or run.use != Use.MODEL:
-        return []
-    if run.checks.filter(kind=CheckKind.OUTCOMES).exists():
-        return []
+    if run.use == Use.MODEL and not run.checks.filter(kind=CheckKind.OUTCOMES).exists():
+        made.append(_outcome_check(run, at, limits))
+    made += _challengers_check(run, at, limits)
+    return [check for check in made if check is not None]
+
+
+def _outcome_check(run: ScoringRun, at: datetime, limits: Limits) -> ModelCheck | None:
     figures = outcome_figures(run)
     found = []
     if figures["metric"] is not None:
         found.append(outcome_finding(figures["metric"], name=figures["metric"]["name"]))
     if figures.get("ratio") is not None:
         found.append(calibration_finding(figures["ratio"], limits))
-    made = _record(run, CheckKind.OUTCOMES, at, limits, found, figures)
-    return [] if made is None else [made]
+    return _record(run, CheckKind.OUTCOMES, at, limits, found, figures)
+
+
+def _challengers_check(run: ScoringRun, at: datetime, limits: Limits) -> list[ModelCheck | None]:
+    """Judge the versions that wait beside the champion. Whatever comes of it, nothing changes."""
+    done = set(run.checks.filter(kind=CheckKind.CHALLENGER).values_list("challenger", flat=True))
+    waiting = [version for version in challengers_of(run) if version.pk not in done]
+    return [
+        _record(
+            *(run, CheckKind.CHALLENGER, at, limits, [], challenge.figures),
+            challenger=challenge.version,
+        )
+        for challenge in challenges(run, waiting)
+    ]
 
 
 def _age_check(scorer_key: str, at: datetime, limits: Limits) -> list[ModelCheck]:
@@ -186,6 +212,8 @@ def _record(
     limits: Limits,
     found: Sequence[Finding],
     figures: dict[str, object],
+    *,
+    challenger: ModelVersion | None = None,
 ) -> ModelCheck | None:
     """Write the check down, and fall back if it says so; None where another process was first."""
     try:
@@ -193,6 +221,7 @@ def _record(
             check = ModelCheck.objects.create(
                 scorer_key=run.scorer_key,
                 run=run,
+                challenger=challenger,
                 kind=kind,
                 state=worst(finding.state for finding in found),
                 findings=[finding.as_json() for finding in found],
@@ -202,7 +231,7 @@ def _record(
             )
             _fall_back(run, found, limits, at)
     except IntegrityError:
-        if not run.checks.filter(kind=kind).exists():
+        if not run.checks.filter(kind=kind, challenger=challenger).exists():
             raise
         return None
     _tell(check)
@@ -215,6 +244,8 @@ def _fall_back(run: ScoringRun, found: Sequence[Finding], limits: Limits, at: da
     )
     if breach is None or limits.fall_back is FallBackOn.NEVER or run.use != Use.MODEL:
         return
+    if run.state == RunState.SHADOW:
+        return  # Nothing is published that could be fallen back from.
     held = use_open(scorer_key=run.scorer_key)
     # What was published before the model came (back) into use is no evidence against it now.
     if held is not None and run.started_at < held.since:

@@ -104,7 +104,7 @@ def test_the_page_takes_as_many_queries_for_one_scorer_as_for_three(
     for number, key in enumerate(("value.spend_30d", "recommender.next_products"), start=8):
         outcome(run(ModelVersionFactory(scorer_key=key, number=number, state="champion"), 40), 0, 1)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         found = standings(at=AS_OF)
 
     assert [one.state for one in found] == ["breach", "breach", "breach"]
