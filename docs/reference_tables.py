@@ -13,6 +13,7 @@ from typing import Any
 
 import docs.ready  # noqa: F401 - first, since what comes next has models.
 from docs.feature_tables import features_part
+from lifecycle_engine.config.embedded import services
 from lifecycle_engine.sdk.conditions import conditions
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -54,6 +55,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "order.total": {"days": 90, "at_least": 500},
     "random.bucket": {"salt": "june", "below_percent": 50},
     "recommendation.contains": {"department": "PASTRY", "top": 5},
+    "score.class": {"scorer": "persona.behaviour", "classes": [2, 5]},
     "score.percentile": {"scorer": "churn.risk", "operator": "at_least", "percentile": 90},
     "score.value": {"scorer": "churn.risk", "operator": "at_least", "value": 0.5},
     "segment.member": {"segment": "regulars"},
@@ -92,7 +94,8 @@ def part_replaced(page: str, name: str, content: str) -> str:
 
 
 def main() -> None:
-    """Write all generated parts."""
+    """Write all generated parts; the demo's database is asked what classes are called."""
+    services.prepare(["demo"])
     for name, (file, make) in PARTS.items():
         path = REFERENCE / file
         path.write_text(part_replaced(path.read_text(), name, make()))

@@ -99,7 +99,7 @@ class Environment(BaseModel):
     enabled_plugins: str = Field(
         default=(
             "plugins.churn_predictor,plugins.value_estimator,plugins.recommender,"
-            "plugins.propensity,plugins.lifecycle_multitask"
+            "plugins.propensity,plugins.lifecycle_multitask,plugins.persona"
         ),
         alias="PLUGINS",
     )

@@ -19,6 +19,7 @@ from campaigns.models import Occurrence
 from lifecycle_engine.console.attribute_page import attribute_history_view
 from lifecycle_engine.console.backtest_pages import backtest_context
 from lifecycle_engine.console.campaign_pages import occurrence_context
+from lifecycle_engine.console.class_pages import classes_over_time
 from lifecycle_engine.console.customer_page import customer_context
 from lifecycle_engine.console.identity_pages import (
     identity_context,
@@ -250,8 +251,11 @@ class ModelVersionPage(ModelVersionAdmin, PageAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """What staff can do with a version, before the pages of the records."""
-        view = self.admin_site.admin_view(model_move_view)
-        own = [path("<int:version_id>/move/", view, name="scoring_modelversion_move")]
+        guard = self.admin_site.admin_view
+        own = [
+            path(f"<int:version_id>/{name}/", guard(view), name=f"scoring_modelversion_{name}")
+            for name, view in (("move", model_move_view), ("classes", classes_over_time))
+        ]
         return [*own, *super().get_urls()]
 
 

@@ -1,5 +1,6 @@
 """A customer's page: all the engine knows of one person, and what happened, page by page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,7 +14,8 @@ from lifecycle_engine.customers.selectors import profile_ids_of
 from lifecycle_engine.events.models import Product
 from lifecycle_engine.messaging.models import Message
 from lifecycle_engine.rewards.models import Coupon
-from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
+from lifecycle_engine.scoring.classes import class_name
+from lifecycle_engine.scoring.models import ModelVersion, Recommendation, Score, ScoreHistory
 from lifecycle_engine.scoring.monitoring.uses import uses_published
 from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.segments.models import CustomerStage, Membership, StageTransition
@@ -68,7 +70,17 @@ def scores_with_history(*, customer: Customer) -> list[dict[str, Any]]:
         path = [*reversed(earlier), score]
         by_baseline = uses.get((score.scorer_key, score.as_of)) is Use.BASELINE
         found.append({"score": score, "path": path, "by_baseline": by_baseline})
+    _classes_name(found)
     return found
+
+
+def _classes_name(found: Sequence[dict[str, Any]]) -> None:
+    """Say of what is a class's number what the class is called."""
+    rows = [row for one in found for row in one["path"]]
+    wanted = {row.model_version_id for row in rows}
+    versions = ModelVersion.objects.only("classes").in_bulk(wanted)
+    for row in rows:
+        row.class_name = class_name(versions[row.model_version_id], row.value)
 
 
 def stage_path(*, customer: Customer) -> list[StageTransition]:

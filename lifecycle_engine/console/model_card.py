@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lifecycle_engine.console.charts import Bar, Chart, Interval, bars, intervals
+from lifecycle_engine.console.class_pages import classes_context
 from lifecycle_engine.console.model_plots import (
     calibration_plot,
     gain_plot,
@@ -42,6 +43,12 @@ _METRIC_NAMES = {
     "f1": gettext_lazy("F1"),
     "accuracy": gettext_lazy("Accuracy"),
     "total_error": gettext_lazy("Error of the total"),
+    "class_log_loss": gettext_lazy("Log loss"),
+    "class_accuracy": gettext_lazy("Accuracy"),
+    "macro_f1": gettext_lazy("F1, the mean over classes"),
+    "stability": gettext_lazy("Agreement with other customers' groups (adjusted Rand index)"),
+    "jaccard": gettext_lazy("How far groups are found again (Jaccard)"),
+    "explained": gettext_lazy("Share of customers' differences that groups explain"),
 }
 _STEPS = {
     "features": gettext_lazy("Features and outcomes"),
@@ -137,6 +144,7 @@ def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str,
         **_search((card.get("report") or {}).get("search")),
         **_survival((card.get("report") or {}).get("survival")),
         **_details(card),
+        **classes_context(version),
         "better": card.get("better_than_baseline"),
         "title": str(version),
     }
@@ -192,15 +200,17 @@ def _trial(trial: Mapping[str, Any]) -> dict[str, Any]:
 def _details(card: Mapping[str, Any]) -> dict[str, Any]:
     """The plots and tables of a tabular model; a ranking has none."""
     curves, importance = card.get("curves"), card.get("importance") or []
-    if not curves:
-        return {}
+    if not importance:
+        return _cost(card)
     decides = str(card.get("decided_by") or "")
     amount = decides == "mae"
     found, lowest = card.get("slices") or [], card.get("worst_slice")
-    ranks = metric_name("spearman" if amount else "auc")
-    return {
-        "gain": gain_plot(curves["gain"], amount=amount),
-        "calibration": calibration_plot(curves["calibration"], amount=amount),
+    ranks = metric_name({"mae": "spearman", "class_log_loss": "accuracy"}.get(decides, "auc"))
+    drawn = {}
+    if curves:
+        drawn["gain"] = gain_plot(curves["gain"], amount=amount)
+        drawn["calibration"] = calibration_plot(curves["calibration"], amount=amount)
+    return drawn | {
         "importance": importance_plot(importance, metric=metric_name(decides)),
         "slices": slice_plots(found, metric=ranks),
         "worst": None
@@ -219,9 +229,16 @@ def _details(card: Mapping[str, Any]) -> dict[str, Any]:
             }
             for one in card.get("drift") or []
         ][:_DRIFT_SHOWN],
-        "cost": [lap | {"name": _STEPS.get(lap["step"], lap["step"])} for lap in card["cost"]],
-        "excluded": (card.get("manifest") or {}).get("excluded"),
         "total_ratio": _ratio(card),
+        **_cost(card),
+    }
+
+
+def _cost(card: Mapping[str, Any]) -> dict[str, Any]:
+    laps = card.get("cost") or []
+    return {
+        "cost": [lap | {"name": _STEPS.get(lap["step"], lap["step"])} for lap in laps],
+        "excluded": (card.get("manifest") or {}).get("excluded"),
     }
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.scoring.classes import class_name
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.scoring.monitoring.uses import uses_published
@@ -69,7 +70,8 @@ def scores_told(*, customer: Customer) -> list[ScoreTold]:
             ScoreTold(
                 score=score,
                 label=str(scorer_class.label),
-                value=score_written(score.value, scorer_class),
+                value=class_name(score.model_version, score.value)
+                or score_written(score.value, scorer_class),
                 reasons=reasons_tell(explained, scorer_class) if explained else [],
                 changes=changes_tell(explained, scorer_class) if explained else [],
                 explains=issubclass(scorer_class, Scorer) and scorer_class.is_explaining(),

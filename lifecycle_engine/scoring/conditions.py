@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 from pydantic import AfterValidator, Field, StrictInt, StrictStr
 
+from lifecycle_engine.scoring.classes import classes_known, is_class_scorer
 from lifecycle_engine.scoring.monitoring.uses import use_newest
 from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.conditions import Condition, conditions
@@ -36,10 +37,28 @@ def _known(key: str) -> str:
     return key
 
 
+def _ordered(key: str) -> str:
+    if is_class_scorer(scorer_key=_known(key)):
+        raise ConfigError(
+            f"scorer {key!r} gives classes, which have no order: use score.class",
+            gettext_noop("This scorer gives classes: choose the condition for classes."),
+        )
+    return key
+
+
+def _classed(key: str) -> str:
+    if not is_class_scorer(scorer_key=_known(key)):
+        raise ConfigError(
+            f"scorer {key!r} gives no classes",
+            gettext_noop("This scorer gives no classes: compare its score or its percentile."),
+        )
+    return key
+
+
 class ScoreValueConfig(Config):
     """Which score is compared with what."""
 
-    scorer: Annotated[StrictStr, AfterValidator(_known)]
+    scorer: Annotated[StrictStr, AfterValidator(_ordered)]
     operator: Operator
     value: Figure
 
@@ -47,9 +66,22 @@ class ScoreValueConfig(Config):
 class ScorePercentileConfig(Config):
     """Which score's place among all customers is compared with what."""
 
-    scorer: Annotated[StrictStr, AfterValidator(_known)]
+    scorer: Annotated[StrictStr, AfterValidator(_ordered)]
     operator: Operator
     percentile: Annotated[Figure, Field(ge=0, le=100)]
+
+
+class ScoreClassConfig(Config):
+    """Which scorer's classes a customer may be in."""
+
+    scorer: Annotated[StrictStr, AfterValidator(_classed)]
+    classes: Annotated[
+        tuple[Annotated[StrictInt, Field(ge=0)], ...], Field(min_length=1, max_length=100)
+    ] = Field(
+        title="Classes",
+        description="Their numbers, as on the model's card.",
+        json_schema_extra={"suggest": "class"},
+    )
 
 
 class RecommendationConfig(Part):
@@ -131,6 +163,40 @@ class ScorePercentile(Condition[ScorePercentileConfig]):
         return _("is in the bottom %(share)g %% by %(score)s") % {
             "share": percentile,
             "score": score,
+        }
+
+
+@conditions.register
+class ScoreClass(Condition[ScoreClassConfig]):
+    """The customer is in one of some classes, such as a group that a scorer has found."""
+
+    key: ClassVar[str] = "score.class"
+    label: ClassVar[Any] = gettext_lazy("Class of a score")
+    Config: ClassVar[type[Config]] = ScoreClassConfig
+    timeless = True
+
+    def expression(self, tables: Tables, customers: ir.Table) -> ir.BooleanValue:
+        """Whether the score is there and is one of the classes' numbers."""
+        scores, wanted = tables["scores"], [float(one) for one in self.config.classes]
+        mine = scores.filter(scores.scorer_key == self.config.scorer, scores.value.isin(wanted))
+        held: ir.BooleanValue = customers.id.isin(mine.customer_id)
+        return held
+
+    def observed(self, tables: Tables, customers: ir.Table) -> ir.Value | None:
+        """The class's number."""
+        return _score_of(tables, customers, self.config.scorer, "value")
+
+    def note(self) -> str:
+        """That the class is the baseline's, where it is."""
+        return _score_note(self.config.scorer)
+
+    def sentence(self) -> str:
+        """Such as "is by Persona one of: Frequent, high spend"."""
+        known = classes_known(scorer_key=self.config.scorer)
+        names = [known[one].name if one in known else str(one) for one in self.config.classes]
+        return _("is by %(score)s one of: %(classes)s") % {
+            "score": _score_name(self.config.scorer),
+            "classes": " / ".join(names),
         }
 
 

@@ -16,7 +16,7 @@ from lifecycle_engine.scoring.models import (
     PromotionMode,
     ScorerSetting,
 )
-from lifecycle_engine.scoring.promises import outputs_checked
+from lifecycle_engine.scoring.promises import said_checked
 from lifecycle_engine.scoring.selectors import scorer_build
 from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.sdk.scorers import Scorer
@@ -104,7 +104,7 @@ def _contest(champion: ModelVersion, version: ModelVersion, judged: Judged, seed
         {name: metric},
         target=judged.target,
         model=judged.model,
-        baseline=outputs_checked(scorer, judged.part.frame, scorer.judged).to_numpy(),
+        baseline=said_checked(scorer, judged.part.frame),
         rng=np.random.default_rng(seed),
     )[name]
     sign = 1 if contest.higher_is_better else -1

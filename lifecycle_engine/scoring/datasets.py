@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.errors import LeakageError, ScorerOutputError
 from lifecycle_engine.scoring.sequences import sequence_columns
+from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse.features import features_frame, features_frames
@@ -268,6 +269,8 @@ def _outcomes(
             outcome = _outcome(scorer, window)
             # What ``outcome`` gives is never NaN, but what is missing may be: nobody knows it.
             found[cutoff] = outcome.reindex(ids, fill_value=float(scorer.outcome_missing)).dropna()
+            if isinstance(scorer, ClassScorer) and not found[cutoff].isin([*scorer.classes]).all():
+                raise ScorerOutputError(f"Scorer {scorer.key}: an outcome is none of its classes")
     return found
 
 

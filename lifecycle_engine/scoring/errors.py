@@ -14,7 +14,7 @@ class Need:
     """One figure of the data that training needs.
 
     Attributes:
-        what: ``customers``, ``positives``, ``negatives`` or ``days``.
+        what: ``customers``, ``positives``, ``negatives``, ``classes`` or ``days``.
         wanted: how many it must be at least.
         found: how many there are.
     """
@@ -28,6 +28,7 @@ _NEEDS = {
     "customers": "customers",
     "positives": "customers of whom it came true",
     "negatives": "customers of whom it did not come true",
+    "classes": "classes that came true often enough",
     "days": "days of orders",
 }
 

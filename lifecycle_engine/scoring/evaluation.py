@@ -13,9 +13,11 @@ from lifecycle_engine.scoring.errors import OutcomeWindowError
 from lifecycle_engine.scoring.metrics import Comparison, comparisons, ranking_comparisons
 from lifecycle_engine.scoring.models import ModelVersion
 from lifecycle_engine.scoring.monitoring.uses import use_newest
-from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
+from lifecycle_engine.scoring.promises import PLACES, ranking_checked, said_checked
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.use_models import Use
+from lifecycle_engine.sdk.classes import ClassScorer
+from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import RankingScorer, Scorer, scorers
 from lifecycle_engine.warehouse.session import warehouse_session
 
@@ -59,13 +61,16 @@ def model_evaluate(*, scorer_key: str, as_of: datetime) -> Evaluation:
     The result is also kept in the model's card, under ``outcome``.
 
     Raises:
-        OutcomeWindowError: nothing was published as of then, or nobody bought in the window.
+        OutcomeWindowError: nothing was published as of then, nobody bought in the window, or the
+            scorer finds groups, of which nothing comes true.
     """
     found = _published(scorer_key, as_of)
     version = ModelVersion.objects.get(pk=int(found["model_version_id"].iloc[0]))
     scorer = scorer_restored(version=version)
     if isinstance(scorer, RankingScorer):
         evaluation = _judge_ranking(scorer, version, as_of, found)
+    elif isinstance(scorer, ClusterScorer):
+        raise OutcomeWindowError(f"Scorer {scorer_key} finds groups: nothing comes true of them")
     else:
         assert isinstance(scorer, Scorer)  # noqa: S101 - the registry knows no third.
         evaluation = _judge_scores(scorer, version, as_of, found)
@@ -103,8 +108,9 @@ def _judge_scores(
         )
     # The model is judged, also where its baseline was published in its place.
     stood_in = use_newest(scorer_key=scorer.key, as_of=as_of) is Use.BASELINE
-    again = stood_in or scorer.is_judged_apart()
-    said = outputs_checked(scorer, frame, scorer.judged) if again else published
+    classes = isinstance(scorer, ClassScorer)
+    again = stood_in or scorer.is_judged_apart() or classes
+    said = said_checked(scorer, frame) if again else published.to_numpy()
     return Evaluation(
         scorer_key=scorer.key,
         model_version_id=version.pk,
@@ -114,12 +120,12 @@ def _judge_scores(
         metrics=comparisons(
             scorer.output,
             target=target.to_numpy(),
-            model=said.to_numpy(),
-            baseline=outputs_checked(scorer, frame, scorer.baseline).to_numpy(),
+            model=said,
+            baseline=said_checked(scorer, frame, baseline=True),
             rng=np.random.default_rng(version.pk),
             share=_share_called(version),
         ),
-        total_ratio=float(said.sum() / target.sum()),
+        total_ratio=None if classes else float(said.sum() / target.sum()),
     )
 
 

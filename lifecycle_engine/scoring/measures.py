@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lifecycle_engine.sdk.scorers import Amount, Probability
+from lifecycle_engine.sdk.scorers import Amount, Classes, Output
 
 Floats: TypeAlias = NDArray[np.float64]
 #: How often each row counts, in each of many samples: shape (samples, rows).
@@ -24,9 +24,7 @@ TOP_SHARE = 0.1
 _EPSILON = 1e-6
 
 
-def metrics_for(
-    output: Probability | Amount, *, share: float | None = None
-) -> dict[str, tuple[Metric, bool]]:
+def metrics_for(output: Output, *, share: float | None = None) -> dict[str, tuple[Metric, bool]]:
     """The metrics for a kind of output with whether higher is better; the first decides.
 
     Args:
@@ -36,6 +34,8 @@ def metrics_for(
     """
     if isinstance(output, Amount):
         return _AMOUNT
+    if isinstance(output, Classes):
+        return _CLASSES
     if share is None:
         return _PROBABILITY
     called = {name: (partial(metric, share=share), True) for name, metric in _CALLS.items()}
@@ -175,6 +175,43 @@ def spearman(target: Floats, score: Floats) -> Prepared:
     return weighted
 
 
+def class_log_loss(target: Floats, said: Floats) -> Prepared:
+    """The mean surprise at the class that came true, in nats.
+
+    Args:
+        target: the number of the class that came true.
+        said: the probability of each class, by its number: (customers, numbers).
+    """
+    true = target.astype(np.int64)
+    return _mean(-np.log(np.maximum(said[np.arange(len(true)), true], _EPSILON)))
+
+
+def class_accuracy(target: Floats, said: Floats) -> Prepared:
+    """The share of customers whose likeliest class came true; of equals the first is meant."""
+    return _mean((said.argmax(axis=1) == target).astype(float))
+
+
+def macro_f1(target: Floats, said: Floats) -> Prepared:
+    """The mean over the classes of the F1 of each: a rare one counts as much as a common one.
+
+    A class that came true of nobody in a sample is left out of it.
+    """
+    called = said.argmax(axis=1)
+    pairs = [(target == number, called == number) for number in np.unique(target)]
+
+    def weighted(weights: Weights) -> Floats:
+        scores = np.full((len(pairs), len(weights)), np.nan)
+        for row, (true, claimed) in enumerate(pairs):
+            cases = weights @ true.astype(float)
+            hits = weights @ (true & claimed).astype(float)
+            both = cases + weights @ claimed.astype(float)
+            np.divide(2 * hits, both, out=scores[row], where=cases > 0)
+        found: Floats = np.nanmean(scores, axis=0)
+        return found
+
+    return weighted
+
+
 def _ranks(values: Floats) -> Prepared:
     """The middle of each row's place among all, counted from 0: shape (samples, rows)."""
     order = np.argsort(values, kind="stable")
@@ -240,4 +277,9 @@ _AMOUNT: dict[str, tuple[Metric, bool]] = {
     "spearman": (spearman, True),
     "top_decile_share": (top_decile_share, True),
     "total_error": (total_error, False),
+}
+_CLASSES: dict[str, tuple[Metric, bool]] = {
+    "class_log_loss": (class_log_loss, False),
+    "class_accuracy": (class_accuracy, True),
+    "macro_f1": (macro_f1, True),
 }

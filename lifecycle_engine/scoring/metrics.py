@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lifecycle_engine.scoring.measures import Floats, Metric, Weights, metrics_for
-from lifecycle_engine.sdk.scorers import Amount, Probability
+from lifecycle_engine.sdk.scorers import Output
 
 RESAMPLES = 200
 #: Numbers in one block of weights: 16 MB.
@@ -60,7 +60,7 @@ class Comparison:
 
 
 def comparisons(
-    output: Probability | Amount,
+    output: Output,
     *,
     target: Floats,
     model: Floats,
@@ -73,7 +73,7 @@ def comparisons(
     Args:
         output: what was predicted.
         target: what came true.
-        model: what the model said, one number per customer.
+        model: what the model said: one number per customer, or of classes one for each number.
         baseline: what the baseline said.
         rng: draws the resamples.
         share: of probabilities, the share of customers to call (``measures.metrics_for``).

@@ -27,9 +27,12 @@ class ModelCardSerializer(ModelVersionSerializer):
     """A model version with its card: metrics, curves, slices, drift, cost and manifest."""
 
     card = serializers.JSONField()
+    classes = serializers.JSONField(
+        help_text="What the numbers are called that a scorer of classes gives; else empty."
+    )
 
     class Meta(ModelVersionSerializer.Meta):
-        fields = (*ModelVersionSerializer.Meta.fields, "features", "config", "card")
+        fields = (*ModelVersionSerializer.Meta.fields, "features", "classes", "config", "card")
 
 
 class _OwnOnly:

@@ -134,6 +134,11 @@ class ModelVersion(models.Model):
         default=dict,
         help_text=_("Quality on the validation window beside the baseline's."),
     )
+    classes = models.JSONField(
+        _("classes"),
+        default=list,
+        help_text=_("What the numbers are called that a scorer of classes gives."),
+    )
     artefact = models.CharField(_("artefact"), max_length=200)
     sha256 = models.CharField(_("SHA-256"), max_length=64)
     held_artefact = models.CharField(

@@ -8,7 +8,7 @@ TensorFlow: a model that wants it in order to predict is left to the workers.
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.abc import MetaPathFinder
 from threading import Lock, local
@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 
 from lifecycle_engine.customers.consents import profiling_objectors_among
 from lifecycle_engine.customers.models import Customer
+from lifecycle_engine.scoring.classes import class_name
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.frames import FrameLostError, customers_frame, frame_newest
 from lifecycle_engine.scoring.models import ModelVersion, ScorerMode
@@ -48,6 +49,7 @@ class OnDemandScores:
         by: whether the model says so, or its baseline.
         features_as_of: the features know nothing later.
         values: the scores, by the customer numbers that were asked for.
+        classes: what the values are called that are classes' numbers, by the customer numbers.
         refused: why the others have none, by number: ``unknown``, ``objection`` (to profiling) or
             ``features`` (the last run had none, since they are new or not of the population).
     """
@@ -57,6 +59,7 @@ class OnDemandScores:
     features_as_of: datetime
     values: dict[str, float]
     refused: dict[str, str]
+    classes: dict[str, str] = field(default_factory=dict)
 
 
 def customers_score(
@@ -97,12 +100,15 @@ def customers_score(
         with without_tensorflow(scorer_key):
             values = outputs_checked(scorer, rows, says).to_dict()
     refused |= {name: "features" for name, pk in wanted.items() if pk not in values}
+    scores = {name: values[pk] for name, pk in wanted.items() if pk in values}
+    named = {name: class_name(version, value) for name, value in scores.items()}
     return OnDemandScores(
         model=version.number,
         by=use,
         features_as_of=frame.as_of,
-        values={name: values[pk] for name, pk in wanted.items() if pk in values},
+        values=scores,
         refused=refused,
+        classes={name: words for name, words in named.items() if words is not None},
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from lifecycle_engine.customers.profile import JSON, profile_section
+from lifecycle_engine.scoring.classes import class_names
 from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.scoring.monitoring.uses import uses_published
 from lifecycle_engine.scoring.reasons.results import Explained
@@ -31,14 +32,16 @@ def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int,
     rows = list(Score.objects.filter(customer_id__in=list(customer_ids)).order_by("scorer_key"))
     reasons, uses = reasons_of(scores=rows), uses_published(scores=rows)
     keys = {row.scorer_key for row in rows if row.pk in reasons}
-    classes = {key: scorers.get(key) for key in keys if key in scorers}
+    scorer_classes = {key: scorers.get(key) for key in keys if key in scorers}
+    names = class_names(scores=rows)
     for score in rows:
         found[score.customer_id][score.scorer_key] = {
             "value": score.value,
-            "percentile": score.percentile,
+            "percentile": score.percentile if names[score.pk] is None else None,
+            "class": names[score.pk],
             "as_of": score.as_of.isoformat(),
             "by": uses.get((score.scorer_key, score.as_of), Use.MODEL).value,
-            **_reasons(classes.get(score.scorer_key), reasons.get(score.pk)),
+            **_reasons(scorer_classes.get(score.scorer_key), reasons.get(score.pk)),
         }
     return found
 

@@ -1,8 +1,8 @@
 """Writing a run's scores and recommendations: all of them in one transaction, or none."""
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from lifecycle_engine.core.bulk import copy_rows
-from lifecycle_engine.core.sql import sql_execute
+from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.scoring.errors import RunGivenUpError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode
 from lifecycle_engine.scoring.monitoring.uses import use_of
@@ -27,11 +27,13 @@ class Published:
         customers: how many customers have a result.
         written: how many rows differ from before and were written.
         withdrawn: how many customers lost theirs, since the run had none for them.
+        classes: how many customers are in each class, by its number, of a scorer of classes.
     """
 
     customers: int
     written: int
     withdrawn: int
+    classes: Mapping[str, int] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -52,6 +54,7 @@ def scores_publish(*, run: ScoringRun, objectors: Collection[int]) -> Published:
     sql_execute("scoring", "score_incoming_create")
     staged = {"run_id": run.pk, "objectors": sorted(objectors)}
     customers = sql_execute("scoring", "incoming_rank", _params(run) | staged)
+    counts = dict(sql_rows("scoring", "class_counts")) if run.model_version.classes else {}
     written = withdrawn = 0
     if live:
         sql_execute("scoring", "score_incoming_close")
@@ -62,7 +65,7 @@ def scores_publish(*, run: ScoringRun, objectors: Collection[int]) -> Published:
             sql_execute("scoring", name, _params(run))
         withdrawn = sql_execute("scoring", "scores_withdraw", _params(run))
     sql_execute("scoring", "incoming_remove", {"run_id": run.pk})
-    published = Published(customers=customers, written=written, withdrawn=withdrawn)
+    published = Published(customers, written, withdrawn, counts)
     return _ended(run, published, live=live, started=started)
 
 
@@ -106,6 +109,7 @@ def _ended(run: ScoringRun, published: Published, *, live: bool, started: float)
         customers=published.customers,
         written=published.written,
         withdrawn=published.withdrawn,
+        class_counts=dict(published.classes),
         seconds_publishing=perf_counter() - started,
         finished_at=Now(),
     )

@@ -59,6 +59,7 @@ class ScoringRun(models.Model):
         use: whether it publishes what the model says, or what its baseline does.
         frame: the features; null until they are computed, and for rankings.
         shards_done: the numbers of the frame's parts whose scores are staged.
+        class_counts: how many customers are in each class, by its number, of a scorer of classes.
         attempts: starts since a shard was last done; a run that kills its worker is not tried for
             ever.
     """
@@ -84,6 +85,7 @@ class ScoringRun(models.Model):
         models.PositiveIntegerField(), verbose_name=_("shards done"), default=list
     )
     customers = models.PositiveIntegerField(_("customers"), default=0)
+    class_counts = models.JSONField(_("customers by class"), default=dict)
     written = models.PositiveIntegerField(_("scores written"), default=0)
     withdrawn = models.PositiveIntegerField(_("scores withdrawn"), default=0)
     seconds_inference = models.FloatField(_("seconds to predict"), default=0)

@@ -68,7 +68,10 @@ class ScorerScore(APIView):
             "model": found.model,
             "by": found.by,
             "features_as_of": found.features_as_of,
-            "scores": [{"customer": name, "value": value} for name, value in found.values.items()],
+            "scores": [
+                {"customer": name, "value": value, "class": found.classes.get(name)}
+                for name, value in found.values.items()
+            ],
             "refused": [
                 {"customer": name, "code": code, "message": _REFUSED[code]}
                 for name, code in found.refused.items()

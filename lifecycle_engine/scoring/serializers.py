@@ -71,7 +71,14 @@ class ScoreOfSerializer(serializers.Serializer[Any]):
     """A customer's score."""
 
     customer = serializers.CharField()
-    value = serializers.FloatField()
+    value = serializers.FloatField(help_text="Of a scorer of classes the number of the class.")
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """The fields; ``class`` can't be an attribute's name."""
+        name = serializers.CharField(
+            allow_null=True, help_text="What the class is called; null of other scorers."
+        )
+        return {**super().get_fields(), "class": name}
 
 
 class ScoreRefusedSerializer(serializers.Serializer[Any]):

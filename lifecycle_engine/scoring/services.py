@@ -137,6 +137,7 @@ def version_build(
         rows=trained.rows,
         algorithm=scorer.algorithm,
         features=manifest["features"],
+        classes=[one.as_json() for one in trained.classes],
         config=manifest["config"],
         card=trained.card | {"manifest": manifest},
         artefact=artefact.path,

@@ -19,6 +19,8 @@ import pandas as pd
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import Need, TrainingDataError
+from lifecycle_engine.sdk.classes import ClassScorer
+from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Probability, Scorer
 
 
@@ -58,6 +60,8 @@ def days_needed(scorer: BaseScorer) -> int:
     windows, history = 1, scorer.horizon_days
     if isinstance(scorer, Scorer):
         windows = 3 if scorer.chooses else 2
+        if isinstance(scorer, ClusterScorer):
+            windows = 0  # Nothing has to come true.
         history = scorer.history_days or scorer.horizon_days
     return max(windows * scorer.horizon_days + history, scorer.minimum.days or 0)
 
@@ -125,10 +129,13 @@ def rows_check(scorer: Scorer, dates: Timeline, parts: Mapping[datetime, Labelle
     positives = [int((target > 0).sum()) for target in targets]
     negatives = [int((target <= 0).sum()) for target in targets]
     least = scorer.minimum
-    needs = [
-        Need("customers", least.customers, min(customers)),
-        Need("positives", max(least.positives, 1), min(positives)),
-    ]
+    needs = [Need("customers", least.customers, min(customers))]
+    if isinstance(scorer, ClassScorer):
+        counts = [target.value_counts() for target in targets]
+        enough = [int((one >= max(least.positives, 1)).sum()) for one in counts]
+        needs.append(Need("classes", 2, min(enough)))
+    else:
+        needs.append(Need("positives", max(least.positives, 1), min(positives)))
     if isinstance(scorer.output, Probability):
         needs.append(Need("negatives", max(least.negatives, 1), min(negatives)))
     lacking = [need for need in needs if need.found < need.wanted]

@@ -14,6 +14,7 @@ from lifecycle_engine.scoring.cards.building import (
     window,
 )
 from lifecycle_engine.scoring.cards.drift import reference
+from lifecycle_engine.scoring.classes import ModelClass, declared_classes
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.measures import Floats
 from lifecycle_engine.scoring.metrics import Comparison
@@ -31,6 +32,7 @@ class Trained:
         card: the rest of the model card.
         judged: what the model said of the window that judged it; None of a ranking.
         held: the artefact of the model that was judged, which has not seen that window.
+        classes: what the numbers are called that a scorer of classes gives.
     """
 
     rows: int
@@ -38,6 +40,7 @@ class Trained:
     card: dict[str, Any] = field(default_factory=dict)
     judged: Judged | None = None
     held: Artefact | None = None
+    classes: Sequence[ModelClass] = ()
 
     @property
     def better(self) -> bool:
@@ -87,7 +90,7 @@ class Assessed:
         # Stored now: the next fit may change what the state refers to.
         held = artefact_save(folder=f"{folder}/{scorer.key}", state=scorer.state())
         scores = judged.model
-        if scorer.is_judged_apart():
+        if scorer.is_judged_apart() or declared_classes(scorer):
             scores = outputs_checked(scorer, part.frame, scorer.predict).to_numpy()
         return cls(scorer, judged, found, report, held, scores)
 
@@ -107,7 +110,8 @@ class Assessed:
             learned: what the model that was judged has learned from, by cut-off date.
             clock: what it all cost.
         """
-        scorer, found = self.scorer, self.quality
+        scorer, found, classes = self.scorer, self.quality, declared_classes(self.scorer)
+        features = everything.frame[single_features(scorer)]
         card = {
             "validation": found.validation,
             "choice": None if choice is None else window(scorer, choice),
@@ -115,11 +119,11 @@ class Assessed:
             "gap_days": scorer.horizon_days,
             "report": self.report,
             "cost": clock.as_json(),
-            "reference": reference(everything.frame[single_features(scorer)], self.scores),
+            "reference": reference(features, self.scores, classes=bool(classes)),
             **found.more,
         }
         rows = len(everything.frame)
-        return Trained(rows, found.comparisons, card, judged=self.judged, held=self.held)
+        return Trained(rows, found.comparisons, card, self.judged, self.held, classes)
 
 
 class Clock:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.clusters.fitting import clusters_fit
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import Need, TrainingDataError
 from lifecycle_engine.scoring.metrics import Comparison, ranking_comparisons
@@ -16,6 +17,7 @@ from lifecycle_engine.scoring.promises import PLACES, ranking_checked
 from lifecycle_engine.scoring.task_training import task_keys, tasks_beside, tasks_fit
 from lifecycle_engine.scoring.timelines import days_check, rows_check, timeline
 from lifecycle_engine.scoring.trained import Assessed, Clock, Trained
+from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import (
     BaseScorer,
     Progress,
@@ -65,6 +67,8 @@ def scorer_fit(
     Raises:
         TrainingDataError: there is too little history.
     """
+    if isinstance(scorer, ClusterScorer):
+        return clusters_fit(scorer, as_of=as_of, excluded=excluded, seed=seed, progress=progress)
     if isinstance(scorer, TaskScorer):
         return tasks_fit(
             tasks_beside(scorer, task_keys(scorer)),

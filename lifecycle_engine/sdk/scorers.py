@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import ibis.expr.types as ir
 import numpy as np
@@ -51,6 +51,19 @@ class Amount:
     """
 
     unit: str
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The output is the number of a class, a small whole number; its order says nothing.
+
+    What the numbers are called is kept with each model version. See ``sdk.classes`` for classes
+    that are known, and ``sdk.clusters`` for such as are found.
+    """
+
+
+#: What a scorer gives for each customer.
+Output: TypeAlias = Probability | Amount | Classes
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,7 @@ class Scorer(BaseScorer):
     (``cutoff``, ``customer_id``). A feature that does not apply to a customer is NaN.
     """
 
-    output: ClassVar[Probability | Amount]
+    output: ClassVar[Output]
     #: Names from the engine's feature library.
     features: ClassVar[tuple[str, ...]] = ()
     #: Names of the columns that ``own_features`` adds.
@@ -252,8 +265,8 @@ class Scorer(BaseScorer):
 
     @classmethod
     def is_explaining(cls) -> bool:
-        """Whether the scorer gives reasons."""
-        return cls.explain is not Scorer.explain
+        """Whether the scorer gives reasons; of a class there is no more or less to explain."""
+        return cls.explain is not Scorer.explain and not isinstance(cls.output, Classes)
 
 
 class RankingScorer(BaseScorer):

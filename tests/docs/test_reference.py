@@ -22,6 +22,7 @@ from lifecycle_engine.segments.rules import rule_parse
 EXPLANATION = REFERENCE.parent / "explanation"
 
 
+@pytest.mark.django_db  # Sentences tell classes by the names that models give them.
 @pytest.mark.parametrize("name", PARTS)
 def test_a_generated_part_is_up_to_date(name):
     file, make = PARTS[name]

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from lifecycle_engine.customers.attributes import attribute_values, attributes_known
 from lifecycle_engine.customers.models import ConsentPurpose
 from lifecycle_engine.rewards.models import Offer
+from lifecycle_engine.scoring.classes import classes_known
 from lifecycle_engine.sdk.channels import channels
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.segments.conditions.attributes import TEXT_FIELDS, TIME_FIELDS
@@ -51,6 +52,7 @@ _BY_FIELD = {
     "channel": "channel",
     "purpose": "purpose",
     "time_zone": "time_zone",
+    "classes": "class",
 }
 
 
@@ -132,6 +134,12 @@ def _scorer(asked: Asked) -> list[Suggestion]:
     return [Suggestion(one.key, str(one.label)) for one in scorers if asked.term in one.key]
 
 
+def _class(asked: Asked) -> list[Suggestion]:
+    known = classes_known(scorer_key=str(asked.node.get("scorer", "")))
+    named = ((str(number), one.name) for number, one in sorted(known.items()))
+    return _chosen(named, asked.term)
+
+
 def _attribute_name(asked: Asked) -> list[Suggestion]:
     known = attributes_known(prefix=asked.term, limit=LIMIT)
     return [Suggestion(one.name, one.description) for one in known]
@@ -175,6 +183,7 @@ _SOURCES: Mapping[str, Callable[[Asked], list[Suggestion]]] = {
     "value": _value,
     "segment": _segment,
     "scorer": _scorer,
+    "class": _class,
     "attribute_name": _attribute_name,
     "offer": _offer,
     "channel": _channel,

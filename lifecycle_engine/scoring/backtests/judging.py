@@ -15,9 +15,9 @@ from lifecycle_engine.scoring.metrics import (
     comparisons,
     ranking_comparisons,
 )
-from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
+from lifecycle_engine.scoring.promises import PLACES, ranking_checked, said_checked
 from lifecycle_engine.scoring.training import Frames
-from lifecycle_engine.sdk.scorers import BaseScorer, RankingScorer, Scorer
+from lifecycle_engine.sdk.scorers import BaseScorer, Classes, RankingScorer, Scorer
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Judgement:
 
     Attributes:
         customers: how many were judged.
-        target_mean: what came true on average; None for rankings.
+        target_mean: what came true on average; None for rankings and classes.
         metrics: the new model beside the baseline; the first decides.
         champion: the champion beside the same baseline, in the metric that decides.
     """
@@ -93,10 +93,11 @@ def _judge_scores(asked: Asked, scorer: Scorer, frames: Frames) -> Judgement | N
     champion = found[name]
     if asked.champion is not scorer:
         assert isinstance(asked.champion, Scorer)  # noqa: S101 - both are of one key.
-        said = outputs_checked(asked.champion, part.frame, asked.champion.judged).to_numpy()
+        said = said_checked(asked.champion, part.frame)
         both = {"target": target, "model": said, "baseline": baseline}
         champion = compared({name: metric}, **both, rng=asked.rng)[name]
-    return Judgement(len(target), float(target.mean()), found, champion)
+    mean = None if isinstance(scorer.output, Classes) else float(target.mean())
+    return Judgement(len(target), mean, found, champion)
 
 
 def _judge_ranking(asked: Asked, scorer: RankingScorer) -> Judgement | None:

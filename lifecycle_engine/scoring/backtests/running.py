@@ -40,6 +40,7 @@ from lifecycle_engine.scoring.services import (
 from lifecycle_engine.scoring.timelines import timeline
 from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.scoring.training import scorer_fit
+from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 from lifecycle_engine.sdk.tasks import TaskScorer
 
@@ -78,10 +79,13 @@ def backtest_run(
 
     Raises:
         UnknownExtensionError: no plugin brings the scorer.
-        BacktestError: the months are wrong, or another process backtests the scorer.
+        BacktestError: the months are wrong, the scorer finds groups, or another process backtests
+            it.
         ScorerOutputError: the scorer broke a promise.
     """
     scorer = scorer_build(scorer_key=scorer_key)
+    if isinstance(scorer, ClusterScorer):
+        raise BacktestError(f"Scorer {scorer_key} finds groups: nothing comes true to judge it by")
     months_check(first, last)
     with advisory_lock(lock_name(scorer_key)) as free:
         if not free:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lifecycle_engine.scoring.cards.confusion import confusion
 from lifecycle_engine.scoring.cards.curves import curves
 from lifecycle_engine.scoring.cards.drift import features_drift
 from lifecycle_engine.scoring.cards.importance import feature_importance
@@ -14,8 +15,8 @@ from lifecycle_engine.scoring.cards.slices import customer_groups, slices, worst
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.measures import Floats, threshold_for, total_ratio
 from lifecycle_engine.scoring.metrics import Comparison, comparisons
-from lifecycle_engine.scoring.promises import outputs_checked
-from lifecycle_engine.sdk.scorers import Probability, Scorer
+from lifecycle_engine.scoring.promises import said_checked
+from lifecycle_engine.sdk.scorers import Classes, Probability, Scorer
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Judged:
         """
         return cls(
             part,
-            outputs_checked(scorer, part.frame, scorer.judged).to_numpy(),
-            outputs_checked(scorer, part.frame, scorer.baseline).to_numpy(),
+            said_checked(scorer, part.frame),
+            said_checked(scorer, part.frame, baseline=True),
         )
 
     @property
@@ -73,6 +74,11 @@ def quality(
     everybody = np.ones((1, len(target)))
     validation = window(scorer, judged.part) | {
         "metrics": {name: one.as_json() for name, one in found.items()},
+    }
+    if isinstance(output, Classes):
+        more = _details(scorer, judged, learned=learned, seed=seed) if details else {}
+        return Quality(found, validation, more)
+    validation |= {
         "total_ratio": float(total_ratio(target, judged.model)(everybody)[0]),
         "baseline_total_ratio": float(total_ratio(target, judged.baseline)(everybody)[0]),
         "threshold": None
@@ -96,12 +102,16 @@ def _details(
     cutoff: datetime = judged.part.frame.index[0][0]
     ids = judged.part.frame.index.get_level_values("customer_id").to_numpy()
     groups = customer_groups(as_of=cutoff, customer_ids=ids)
-    by_group = slices(scorer.output, groups, **_said(judged), rng=rng())
-    return {
-        "curves": curves(scorer.output, **_said(judged), rng=rng()),
+    output = scorer.output
+    by_group = slices(output, groups, **_said(judged), rng=rng())
+    if isinstance(output, Classes):
+        said = {"confusion": confusion(target=judged.target, said=judged.model)}
+    else:
+        said = {"curves": curves(output, **_said(judged), rng=rng())}
+    return said | {
         "importance": feature_importance(
-            scorer.output,
-            lambda frame: scorer.judged(frame).to_numpy(float),
+            output,
+            lambda frame: said_checked(scorer, frame),
             frame=judged.part.frame,
             target=judged.target,
             rng=rng(),
@@ -127,9 +137,12 @@ def single_features(scorer: Scorer) -> list[str]:
 def window(scorer: Scorer, part: LabelledFrame) -> dict[str, Any]:
     """A window as cards tell it: when, how many customers, and what came true on average."""
     start: datetime = pd.Timestamp(part.frame.index[0][0]).to_pydatetime()
-    return {
+    found = {
         "from": start.isoformat(),
         "until": (start + timedelta(days=scorer.horizon_days)).isoformat(),
         "rows": len(part.frame),
-        "target_mean": float(part.target.mean()),
     }
+    if isinstance(scorer.output, Classes):
+        shares = part.target.value_counts(normalize=True).sort_index()
+        return found | {"shares": {str(int(one)): float(share) for one, share in shares.items()}}
+    return found | {"target_mean": float(part.target.mean())}

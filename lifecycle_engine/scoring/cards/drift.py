@@ -61,13 +61,25 @@ def missing_share(reference: Mapping[str, Any]) -> float:
     return float(counts[-1] / counts.sum()) if counts.sum() else 0.0
 
 
-def reference(frame: pd.DataFrame, scores: Floats) -> dict[str, Any]:
-    """What later runs are compared with: the distribution of each feature, and of the scores."""
+def reference(frame: pd.DataFrame, scores: Floats, *, classes: bool = False) -> dict[str, Any]:
+    """What later runs are compared with: the distribution of each feature, and of the scores.
+
+    Args:
+        frame: the features.
+        scores: what the model said.
+        classes: whether scores are classes' numbers, of which each is a part of its own.
+    """
     rows = frame.iloc[:: max(1, -(-len(frame) // REFERENCE_ROWS))]
     return {
         "features": {str(name): distribution(rows[name].to_numpy(float)) for name in rows.columns},
-        "scores": distribution(scores),
+        "scores": _shares_of(scores) if classes else distribution(scores),
     }
+
+
+def _shares_of(classes: Floats) -> dict[str, list[float]]:
+    """A ``distribution`` whose parts are the classes."""
+    edges = np.unique(classes)
+    return {"edges": edges.tolist(), "counts": _counts(classes, edges).tolist()}
 
 
 def _counts(values: Floats, edges: Floats) -> Floats:

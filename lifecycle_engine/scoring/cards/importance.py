@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lifecycle_engine.scoring.measures import Floats, metrics_for
-from lifecycle_engine.sdk.scorers import Amount, Probability
+from lifecycle_engine.sdk.scorers import Output
 
 #: Bounds the cost: features x ``REPEATS`` predictions of so many rows.
 ROWS_MOST = 1_000
@@ -17,7 +17,7 @@ _BLOCK = 50_000
 
 
 def feature_importance(
-    output: Probability | Amount,
+    output: Output,
     predict: Callable[[pd.DataFrame], Floats],
     *,
     frame: pd.DataFrame,

@@ -9,9 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lifecycle_engine.scoring.measures import Floats, Metric, area_under_curve, spearman
+from lifecycle_engine.scoring.measures import (
+    Floats,
+    Metric,
+    area_under_curve,
+    class_accuracy,
+    spearman,
+)
 from lifecycle_engine.scoring.metrics import compared
-from lifecycle_engine.sdk.scorers import Amount, Probability
+from lifecycle_engine.sdk.scorers import Classes, Output, Probability
 from lifecycle_engine.segments.stage_learning import thresholds_in_force
 from lifecycle_engine.segments.stage_models import StageThresholds
 from lifecycle_engine.segments.stages import stages_expression
@@ -26,7 +32,7 @@ TENURES = (30, 90, 180, 365)
 
 
 def slices(
-    output: Probability | Amount,
+    output: Output,
     groups: Mapping[str, NDArray[np.object_]],
     *,
     target: Floats,
@@ -37,10 +43,13 @@ def slices(
     """How well the model orders the customers of each group, with 95 % intervals.
 
     Probabilities are judged by AUC and amounts by rank correlation, which can be compared between
-    groups of whom it comes true more or less often. A group that is too small has no figures.
+    groups of whom it comes true more or less often, and classes by accuracy. A group that is too
+    small has no figures.
     """
     judge: tuple[str, Metric]
     judge = ("auc", area_under_curve) if isinstance(output, Probability) else ("spearman", spearman)
+    if isinstance(output, Classes):
+        judge = ("class_accuracy", class_accuracy)
     found = []
     for dimension, names in groups.items():
         values, counts = np.unique(names.astype(str), return_counts=True)
@@ -71,8 +80,13 @@ def _slice(
 ) -> dict[str, Any]:
     name, metric = judge
     positives = int((target > 0).sum())
-    found: dict[str, Any] = {"rows": len(target), "target_mean": float(target.mean())}
+    classes = name == "class_accuracy"
+    found: dict[str, Any] = {"rows": len(target)}
+    if not classes:
+        found["target_mean"] = float(target.mean())
     fewest = min(positives, len(target) - positives) if name == "auc" else positives
+    if classes:
+        fewest = len(target)
     if len(target) < ROWS_LEAST or fewest < OUTCOMES_LEAST:
         return found
     one = compared({name: (metric, True)}, target=target, model=model, baseline=baseline, rng=rng)
@@ -82,7 +96,7 @@ def _slice(
         "low": one[name].model_low,
         "high": one[name].model_high,
         "baseline": one[name].baseline,
-        "said_mean": float(model.mean()),
+        **({} if classes else {"said_mean": float(model.mean())}),
     }
 
 

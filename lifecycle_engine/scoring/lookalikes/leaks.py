@@ -67,7 +67,7 @@ _EVENTS = frozenset(
     {"event.absent", "event.count", "event.figure", "event.first_or_last", "event.sequence"}
 )
 #: What a model computed from the same habits: no family to leave out, but something to say.
-_MODELLED = frozenset({"recommendation.contains", "score.percentile", "score.value"})
+_MODELLED = frozenset({"recommendation.contains", "score.class", "score.percentile", "score.value"})
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lifecycle_engine.scoring.monitoring.outcomes import (
     window_of,
 )
 from lifecycle_engine.scoring.monitoring.rule import shown
-from lifecycle_engine.scoring.promises import outputs_checked
+from lifecycle_engine.scoring.promises import said_checked
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import ScoringRun
 from lifecycle_engine.sdk.scorers import Scorer, scorers
@@ -110,7 +110,7 @@ def _beside(run: ScoringRun, version: ModelVersion, past: Past) -> dict[str, Any
     both = np.isin(past.ids, frame.index.to_numpy())
     if both.sum() < ROWS_LEAST:
         return {"customers": int(both.sum()), "metric": None}
-    said = outputs_checked(scorer, frame.loc[past.ids[both]], scorer.judged).to_numpy(np.float64)
+    said = said_checked(scorer, frame.loc[past.ids[both]])
     name, decides = next(iter(metrics_for(scorer.output).items()))
     beside = {
         whom: compared(

@@ -16,11 +16,12 @@ from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.cards.curves import calibration_curve
 from lifecycle_engine.scoring.measures import Floats, metrics_for, total_ratio
 from lifecycle_engine.scoring.metrics import compared, ranking_comparisons
-from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_checked
+from lifecycle_engine.scoring.promises import PLACES, ranking_checked, said_checked
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.use_models import Use
-from lifecycle_engine.sdk.scorers import BaseScorer, RankingScorer, Scorer
+from lifecycle_engine.sdk.classes import ClassScorer
+from lifecycle_engine.sdk.scorers import BaseScorer, Classes, RankingScorer, Scorer
 
 Ids: TypeAlias = NDArray[np.int64]
 
@@ -37,7 +38,7 @@ class Past:
     Attributes:
         ids: the customers, ascending, (customers,).
         target: what came true, (customers,).
-        said: what the run's model said of it.
+        said: what the run's model said of it; of classes (customers, numbers).
         baseline: what its baseline said.
     """
 
@@ -91,18 +92,33 @@ def run_past(run: ScoringRun, scorer: Scorer) -> tuple[int, Past | None]:
     if len(frame) < ROWS_LEAST:
         return len(frame), None
     target = outcome.to_numpy(np.float64)
-    some = int((target > 0).sum())
-    if min(some, len(target) - some if set(target) <= {0.0, 1.0} else some) < OUTCOMES_LEAST:
+    if _differing(scorer, target) < OUTCOMES_LEAST:
         return len(frame), None
-    if said is None or scorer.is_judged_apart():
-        said = outputs_checked(scorer, frame, scorer.judged)
-    baseline = outputs_checked(scorer, frame, scorer.baseline).to_numpy()
-    values = said.loc[frame.index].to_numpy(np.float64)
+    # Of classes probabilities are judged, and what was published are numbers.
+    again = said is None or scorer.is_judged_apart() or isinstance(scorer, ClassScorer)
+    values = (
+        said_checked(scorer, frame)
+        if again or said is None
+        else said.loc[frame.index].to_numpy(np.float64)
+    )
+    baseline = said_checked(scorer, frame, baseline=True)
     return len(frame), Past(frame.index.to_numpy(), target, values, baseline)
+
+
+def _differing(scorer: Scorer, target: Floats) -> int:
+    """How many outcomes there are of the rarer kind, or beside the commonest class."""
+    if isinstance(scorer.output, Classes):
+        return len(target) - int(np.unique(target, return_counts=True)[1].max(initial=0))
+    some = int((target > 0).sum())
+    return min(some, len(target) - some if set(target) <= {0.0, 1.0} else some)
 
 
 def _judged(run: ScoringRun, scorer: Scorer, past: Past) -> dict[str, Any]:
     name, decides = next(iter(metrics_for(scorer.output).items()))
+    if isinstance(scorer.output, Classes):
+        rng, sides = np.random.default_rng(run.pk), {"model": past.said, "baseline": past.baseline}
+        metric = compared({name: decides}, target=past.target, rng=rng, **sides)[name]
+        return {"customers": len(past.target), "metric": metric.as_json() | {"name": name}}
     found = compared(
         {name: decides, "ratio": (total_ratio, True)},
         target=past.target,

@@ -30,6 +30,7 @@ from lifecycle_engine.scoring.monitoring.outcomes import outcome_figures
 from lifecycle_engine.scoring.monitoring.uses import use_open, use_set
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.use_models import Use, UseCause
+from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import scorers
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,10 @@ def _outcomes_check(scorer_key: str, at: datetime, limits: Limits) -> list[Model
     """Judge the newest run whose outcomes are known, and beside it who waits, unless done."""
     if scorer_key not in scorers or copy_hours() > 1:
         return []  # What the columnar copy lacks would count as if it had not come true.
-    known = at - timedelta(days=scorers.get(scorer_key).horizon_days + SETTLING_DAYS)
+    scorer_class = scorers.get(scorer_key)
+    if issubclass(scorer_class, ClusterScorer):
+        return []  # Nothing comes true of groups that are found.
+    known = at - timedelta(days=scorer_class.horizon_days + SETTLING_DAYS)
     run = (
         ScoringRun.objects.filter(
             Q(state=RunState.PUBLISHED)

@@ -8,10 +8,12 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
+from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import ModelState, Probability, Scorer
 from lifecycle_engine.sdk.tables import Tables
+from lifecycle_engine.sdk.testing.classes import check_classes, classes_drawn
 from lifecycle_engine.sdk.testing.shop import shop_tables
 
 #: Days between the cut-off dates of the generated training data.
@@ -48,6 +50,7 @@ def check_scorer(
     again = _fitted(scorer_class, config, rows, seed).predict(frame)
     assert np.array_equal(predicted, again), f"{scorer.key}: equal seeds give different models"
     _check_state(scorer, frame, config)
+    check_classes(scorer, frame)
     if scorer_class.is_explaining():
         _check_reasons(scorer, frame)
 
@@ -90,6 +93,8 @@ def training_data(
     frame = pd.concat({date: _features(scorer_class, rows, rng) for date in dates})
     frame.index.names = ["cutoff", "customer_id"]
     signal = frame.rank(pct=True).fillna(0.5).mean(axis=1) + rng.normal(0, 0.1, len(frame))
+    if issubclass(scorer_class, ClassScorer):
+        return frame, classes_drawn(scorer_class, signal)
     if isinstance(scorer_class.output, Probability):
         return frame, (signal > signal.median()).astype(float).rename("target")
     return frame, (signal * 100).clip(lower=0).where(signal > 0.4, 0.0).rename("target")

@@ -21,6 +21,7 @@ def test_empty_environment_means_embedded_services():
         "plugins.recommender",
         "plugins.propensity",
         "plugins.lifecycle_multitask",
+        "plugins.persona",
     ]
 
 

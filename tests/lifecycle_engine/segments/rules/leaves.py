@@ -185,6 +185,7 @@ _KEYS = (
     *(
         "random.bucket",
         "random.bucket",
+        "score.class",
         "score.value",
         "score.percentile",
         "recommendation.contains",
@@ -308,6 +309,11 @@ def _standing_kinds():
             condition="random.bucket",
             salt=_SALT,
             below_percent=st.sampled_from([_place(5), _place(6), 0.5]),
+        ),
+        _dict(
+            condition="score.class",
+            scorer=st.just("persona.behaviour"),
+            classes=st.sampled_from([[0], [1], [0, 1], [7]]),
         ),
         _dict(condition="score.value", value=st.sampled_from([0, 0.5, 1]), **compared),
         _dict(condition="score.percentile", percentile=st.sampled_from([0, 50, 90]), **compared),

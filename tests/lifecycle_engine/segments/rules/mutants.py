@@ -25,7 +25,7 @@ MODULES = {
         *("category.lapsed", "date.near"),
     ),
     "lifecycle_engine.scoring.conditions": (
-        *("score.value", "score.percentile", "recommendation.contains"),
+        *("score.class", "score.value", "score.percentile", "recommendation.contains"),
     ),
     "lifecycle_engine.rewards.conditions": ("coupon.has",),
     "lifecycle_engine.segments.rules.compiler": (RULES,),

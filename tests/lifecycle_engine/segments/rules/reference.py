@@ -355,6 +355,13 @@ def _score(column):
     return holds
 
 
+def _score_class(leaf, customer, world):
+    return any(
+        row["scorer_key"] == leaf["scorer"] and row["value"] in leaf["classes"]
+        for row in _rows("scores", customer, world)
+    )
+
+
 def _recommendation_contains(leaf, customer, world):
     return any(
         row["rank"] <= leaf.get("top", 10)
@@ -394,6 +401,7 @@ LEAVES = {
     "order.total": _order_total,
     "random.bucket": _random_bucket,
     "recommendation.contains": _recommendation_contains,
+    "score.class": _score_class,
     "score.percentile": _score("percentile"),
     "score.value": _score("value"),
     "segment.member": _segment_member,

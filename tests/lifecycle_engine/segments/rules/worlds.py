@@ -234,7 +234,7 @@ def _standing(rng, at):
         "scores": _rows(
             rng,
             60,
-            scorer_key=["churn.risk", "value.spend_30d"],
+            scorer_key=["churn.risk", "value.spend_30d", "persona.behaviour"],
             value=[0.0, 0.5, 0.50001, 1.0, None],
             percentile=[0.0, 50.0, 90.0, 100.0, None],
         ),

@@ -1,0 +1,1 @@
+"""Personas: customers who behave alike, found without being told what to look for."""

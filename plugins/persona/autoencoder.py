@@ -1,0 +1,144 @@
+"""An autoencoder: a network that says a customer's behaviour again through a few numbers.
+
+Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science 313
+(2006). What is kept of it is the way in, as plain arrays; the way out is needed only to learn it.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lifecycle_engine.sdk.dense import Dense
+from lifecycle_engine.sdk.devices import Devices, devices_found
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.scorers import Progress
+
+#: Of the rows so many are not learned from: once they are said again no better, training ends.
+_STOPPING_SHARE = 0.1
+#: As in ``sdk.dense``: a loop in the graph costs less than one of Python's.
+_STEPS_AT_ONCE = 16
+
+
+class AutoencoderConfig(Config):
+    """How the network is built and trained."""
+
+    hidden: tuple[int, ...] = Field(default=(32,), min_length=1)
+    bottleneck: int = Field(default=6, ge=2, le=32)
+    epochs: int = Field(default=80, ge=1, le=500)
+    patience: int = Field(default=6, ge=1)
+    batch_size: int = Field(default=256, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-5, ge=0)
+
+
+class Autoencoder:
+    """One network that is trained again and again, each time from other first weights.
+
+    What takes longest, making the network's functions, is so done once for all the resamples by
+    which personas are judged.
+    """
+
+    def __init__(self, *, width: int, config: AutoencoderConfig) -> None:
+        import keras
+        import tensorflow
+
+        self._config = config
+        self._devices = devices_found(keras, tensorflow, name="persona")
+        self._devices.begin(0)
+        with self._devices.scope():
+            self._model = _model(self._devices, width=width, config=config)
+            self._model.optimizer.build(self._model.trainable_variables)
+        self._optimizer = [value.numpy() for value in self._model.optimizer.variables]
+
+    def encoder(self, frame: pd.DataFrame, *, seed: int, progress: Progress) -> Dense:
+        """The way in, trained on rows of features: its outputs are the embedding.
+
+        Missing features count as average, as in ``sdk.dense``.
+
+        Args:
+            frame: the features.
+            seed: decides the first weights, the order of rows, and which of them end the training.
+            progress: told of each epoch.
+        """
+        scaled = Dense.scaled(frame)
+        inputs = scaled.inputs(frame).astype(np.float32)
+        order = np.random.default_rng(seed).permutation(len(inputs))
+        held = max(1, int(len(inputs) * _STOPPING_SHARE))
+        stopping, learned = np.split(inputs[order], [held])
+
+        def trained(batch_size: int) -> None:
+            self._train(learned, stopping, batch_size=batch_size, seed=seed, progress=progress)
+
+        self._devices.in_memory(trained, rows=self._config.batch_size)
+        arrays: dict[str, NDArray[Any]] = dict(scaled.arrays)
+        for number in range(len(self._config.hidden) + 1):
+            weights, bias = self._model.layers[number].get_weights()
+            arrays[f"weights_{number}"], arrays[f"bias_{number}"] = weights, bias
+        return Dense(arrays)
+
+    def _train(
+        self,
+        learned: NDArray[np.float32],
+        stopping: NDArray[np.float32],
+        *,
+        batch_size: int,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        devices, config = self._devices, self._config
+        self._begin(seed)
+
+        def told(epoch: int, logs: object = None) -> None:
+            del logs
+            progress(epoch + 1, config.epochs)
+
+        stop = devices.keras.callbacks.EarlyStopping(
+            patience=config.patience, restore_best_weights=True
+        )
+        self._model.fit(
+            learned,
+            learned,
+            validation_data=(stopping, stopping),
+            batch_size=batch_size,
+            epochs=config.epochs,
+            verbose=0,
+            callbacks=[stop, *devices.telling(told)],
+        )
+
+    def _begin(self, seed: int) -> None:
+        """First weights after Glorot and Bengio (2010), and an optimizer that remembers nothing."""
+        self._devices.keras.utils.set_random_seed(seed)
+        rng = np.random.default_rng(seed)
+        for layer in self._model.layers:
+            shape = layer.kernel.shape
+            limit = (6.0 / (shape[0] + shape[1])) ** 0.5
+            layer.set_weights([rng.uniform(-limit, limit, shape), np.zeros(shape[1])])
+        for variable, value in zip(self._model.optimizer.variables, self._optimizer, strict=True):
+            variable.assign(value)
+
+
+def _model(devices: Devices, *, width: int, config: AutoencoderConfig) -> Any:
+    """In through the hidden layers to the bottleneck, which has no link, and out the same way."""
+    keras = devices.keras
+    decay = keras.regularizers.L2(config.weight_decay)
+
+    def dense(units: int, activation: str | None) -> Any:
+        return keras.layers.Dense(units, activation=activation, kernel_regularizer=decay)
+
+    layers = [keras.layers.Input((width,))]
+    layers += [dense(units, "relu") for units in config.hidden]
+    layers.append(dense(config.bottleneck, None))
+    layers += [dense(units, "relu") for units in reversed(config.hidden)]
+    layers.append(dense(width, None))
+    model = keras.Sequential(layers)
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate),
+        loss="mse",
+        jit_compile=False,
+        # Keras can't loop in the graph over steps that are spread.
+        steps_per_execution=_STEPS_AT_ONCE if devices.count == 1 else 1,
+    )
+    return model

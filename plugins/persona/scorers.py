@@ -1,0 +1,145 @@
+"""The scorer: groups of customers who behave alike."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from django.utils.translation import gettext_lazy as _
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from lifecycle_engine.sdk.clusters import ClusterScorer
+from lifecycle_engine.sdk.dense import Dense
+from lifecycle_engine.sdk.registry import Config
+from lifecycle_engine.sdk.scorers import MinimumData, ModelState, Progress, no_progress, scorers
+from plugins.persona.autoencoder import Autoencoder, AutoencoderConfig
+from plugins.persona.behaviour import WORDS
+from plugins.persona.grouping import (
+    CountTried,
+    centres_fit,
+    count_chosen,
+    counts_tried,
+    nearest,
+    plane,
+)
+
+#: Rows on which the number of groups is chosen: k-means of more says the same, and takes longer.
+_CHOOSING_ROWS = 4_000
+
+
+class PersonaConfig(Config):
+    """How personas are looked for."""
+
+    least: int = Field(default=3, ge=2, le=20, title="Personas at least")
+    most: int = Field(default=10, ge=2, le=20, title="Personas at most")
+    resamples: int = Field(default=10, ge=2, le=100, title="Resamples to choose their number")
+    rows: int = Field(default=20_000, ge=100, title="Customers to learn from at most")
+    network: AutoencoderConfig = AutoencoderConfig()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "PersonaConfig":
+        if self.least > self.most:
+            raise ValueError(f"least={self.least} is more than most={self.most}")
+        return self
+
+
+@scorers.register
+class Persona(ClusterScorer):
+    """Customers who behave alike: k-means over an autoencoder's embedding of their behaviour.
+
+    The baseline is k-means over the same features, standardised, with as many groups.
+    """
+
+    key: ClassVar[str] = "persona.behaviour"
+    label: ClassVar[Any] = _("Persona")
+    Config: ClassVar[type[Config]] = PersonaConfig
+    features = tuple(WORDS)
+    words = WORDS
+    opt_in = True
+    minimum = MinimumData(customers=300, days=90)
+
+    def __init__(self, config: Any = None) -> None:
+        super().__init__(config)
+        self._tried: list[CountTried] = []
+        self._count: int = self.config.least
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._autoencoder: Autoencoder | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """What was fitted."""
+        return f"Autoencoder and k-means of {self._count}"
+
+    def report(self) -> dict[str, Any]:
+        """How far so many personas were found again, for each number that was tried."""
+        found = {f"agreement of {one.count}": round(one.agreement, 4) for one in self._tried}
+        return {"personas": self._count, **found}
+
+    def choose(
+        self, frame: pd.DataFrame, *, rng: np.random.Generator, progress: Progress = no_progress
+    ) -> None:
+        """How many personas: as many as are found again in resamples of the customers."""
+        encoder = self._encoder(frame, rng, progress)
+        values = encoder.outputs(_sampled(frame, _CHOOSING_ROWS, rng))
+        counts = range(self.config.least, self.config.most + 1)
+        self._tried = counts_tried(values, counts=counts, resamples=self.config.resamples, rng=rng)
+        self._count = count_chosen(self._tried)
+
+    def fit_clusters(
+        self, frame: pd.DataFrame, *, rng: np.random.Generator, progress: Progress = no_progress
+    ) -> None:
+        """Learn the embedding, then the groups in it; and those of the features as they are."""
+        rows = _sampled(frame, self.config.rows, rng)
+        encoder = self._encoder(rows, rng, progress)
+        values = encoder.outputs(rows)
+        mean, axes = plane(values)
+        self._arrays = {
+            **encoder.arrays,
+            "centres": centres_fit(values, count=self._count, rng=rng),
+            "plain_centres": centres_fit(encoder.inputs(rows), count=self._count, rng=rng),
+            "plane_mean": mean,
+            "plane_axes": axes,
+        }
+
+    def assign(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        """The nearest centre in the embedding."""
+        return nearest(self._network.outputs(frame), self._arrays["centres"])
+
+    def assign_baseline(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        """The nearest centre among the standardised features."""
+        return nearest(self._network.inputs(frame), self._arrays["plain_centres"])
+
+    def project(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """The embedding from where it is seen spread out most: its first two components."""
+        away = self._network.outputs(frame) - self._arrays["plane_mean"]
+        found: NDArray[np.float64] = away @ self._arrays["plane_axes"].T
+        return found
+
+    def state(self) -> ModelState:
+        """Weights, centres and the plane of the map, as plain arrays."""
+        tried = [[one.count, one.agreement, one.error] for one in self._tried]
+        return ModelState(arrays=self._arrays, params={"count": self._count, "tried": tried})
+
+    def restore(self, state: ModelState) -> None:
+        """Take them again."""
+        self._arrays = dict(state.arrays)
+        self._count = state.params["count"]
+        self._tried = [CountTried(*one) for one in state.params["tried"]]
+
+    @property
+    def _network(self) -> Dense:
+        return Dense(self._arrays)
+
+    def _encoder(self, frame: pd.DataFrame, rng: np.random.Generator, progress: Progress) -> Dense:
+        rows = _sampled(frame, self.config.rows, rng)
+        seed = int(rng.integers(2**31))
+        if self._autoencoder is None:
+            width = len(self.feature_names())
+            self._autoencoder = Autoencoder(width=width, config=self.config.network)
+        return self._autoencoder.encoder(rows, seed=seed, progress=progress)
+
+
+def _sampled(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
+    if len(frame) <= most:
+        return frame
+    return frame.iloc[np.sort(rng.choice(len(frame), most, replace=False))]
