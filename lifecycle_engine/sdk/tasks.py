@@ -137,6 +137,8 @@ class TaskScorer(Scorer):
     """
 
     model: ClassVar[type[SharedModel]]
+    #: A task is a number: a model of several tasks knows no classes.
+    output: ClassVar[Probability | Amount]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -4,10 +4,14 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from lifecycle_engine.scoring.conditions import ScorePercentile, ScoreValue
+from lifecycle_engine.scoring.classes import ModelClass
+from lifecycle_engine.scoring.conditions import ScoreClass, ScorePercentile, ScoreValue
 from lifecycle_engine.scoring.tables import SCORES
+from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.sdk.testing.tables import MemoryTables
 from lifecycle_engine.segments.rules import RuleError, rule_parse, rule_select
+from tests.factories.class_scorers import Groups
+from tests.factories.scoring import ModelVersionFactory
 from tests.factories.segments import NOW, ago, customer_row, rule
 
 ROWS = [(1, 0.2, 25.0), (2, 0.5, 50.0), (3, 0.9, 100.0)]
@@ -88,6 +92,49 @@ def test_they_read_as_sentences(dummy):
         "is in the top 10 % by Lapse",
         "is in the bottom 20 % by Lapse",
     ]
+
+
+def _class(classes, **more):
+    return {"condition": "score.class", "scorer": "dummy.groups", "classes": classes} | more
+
+
+@pytest.fixture
+def classed():
+    """Three customers, each in a class of its own or in one that a class's number begins."""
+    rows = [_score(n, value, 50.0, scorer_key=Groups.key) for n, value in ((1, 1.0), (2, 12.0))]
+    rows += [_score(3, 1.0, 50.0, scorer_key="dummy.other")]
+    tables = MemoryTables(
+        as_of=NOW,
+        customers=[customer_row(customer) for customer in (1, 2, 3)],
+        scores=pa.Table.from_pylist(rows, schema=SCORES),
+    )
+    with scorers.temporarily(Groups):
+        yield tables
+
+
+@pytest.mark.parametrize(("classes", "selected"), [([1], [1]), ([1, 12], [1, 2]), ([2], [])])
+def test_who_is_in_one_of_the_classes_is_selected(classed, classes, selected):
+    assert _selected(classed, _class(classes)) == selected
+
+
+@pytest.mark.django_db
+def test_a_class_reads_by_the_name_that_the_champion_gives_it(classed):
+    ModelVersionFactory(
+        scorer_key=Groups.key, classes=[ModelClass(1, ("long away", "rare")).as_json()]
+    )
+    condition = ScoreClass(ScoreClass.Config(**_config(_class([1, 9]))))
+    assert condition.sentence() == "is by Groups one of: Long away, rare / 9"
+
+
+@pytest.mark.django_db
+def test_classes_have_no_order_and_other_scores_no_classes(classed, dummy):
+    for condition in (_value("at_least", 1), _percentile("at_least", 90)):
+        with pytest.raises(RuleError, match="gives classes"):
+            rule_parse(rule(condition | {"scorer": Groups.key}))
+    with pytest.raises(RuleError, match="gives no classes"):
+        rule_parse(rule(_class([1], scorer="dummy.lapse")))
+    with pytest.raises(RuleError):
+        rule_parse(rule(_class([])))
 
 
 def _config(condition):

@@ -91,9 +91,9 @@ def test_customers_are_scored_and_the_others_are_named(client, customers):
         "by": "model",
         "features_as_of": "2017-12-01T00:00:00Z",
         "scores": [
-            {"customer": names[0], "value": value(customers[9])},
-            {"customer": names[2], "value": value(customers[0])},
-            {"customer": "part", "value": value(customers[7])},
+            {"customer": names[0], "value": value(customers[9]), "class": None},
+            {"customer": names[2], "value": value(customers[0]), "class": None},
+            {"customer": "part", "value": value(customers[7]), "class": None},
         ],
         "refused": [
             {"customer": "stranger", "code": "unknown", "message": "There is no such customer."},
@@ -124,7 +124,9 @@ def test_the_champion_is_kept_in_memory_until_another_is_promoted(client, custom
     answer = ask(client, [one.external_id]).json()
 
     assert (answer["model"], len(read)) == (2, 2)
-    assert answer["scores"] == [{"customer": one.external_id, "value": value(one, factor=3.0)}]
+    assert answer["scores"] == [
+        {"customer": one.external_id, "value": value(one, factor=3.0), "class": None}
+    ]
 
 
 def test_partners_score_only_whom_they_may_see(customers):
