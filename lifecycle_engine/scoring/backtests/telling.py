@@ -22,6 +22,7 @@ _VERDICTS = {
 }
 _WANTED = {
     "customers": gettext_lazy("customers: %(wanted)s needed, %(found)s there"),
+    "classes": gettext_lazy("classes that came true: %(wanted)s needed, %(found)s there"),
     "positives": gettext_lazy("customers of whom it came true: %(wanted)s needed, %(found)s there"),
     "negatives": gettext_lazy(
         "customers of whom it did not come true: %(wanted)s needed, %(found)s there"

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+from django.utils import translation
 from pydantic import ValidationError
 
 from lifecycle_engine.scoring.classes import ModelClass
@@ -123,7 +124,8 @@ def test_a_class_reads_by_the_name_that_the_champion_gives_it(classed):
         scorer_key=Groups.key, classes=[ModelClass(1, ("long away", "rare")).as_json()]
     )
     condition = ScoreClass(ScoreClass.Config(**_config(_class([1, 9]))))
-    assert condition.sentence() == "is by Groups one of: Long away, rare / 9"
+    with translation.override("en"):
+        assert condition.sentence() == "is by Groups one of: Long away, rare / 9"
 
 
 @pytest.mark.django_db
