@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from lifecycle_engine.console.charts import Bar, bars
 from lifecycle_engine.console.model_card import figure_shown, metric_name, signed_shown
 from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.sdk.scorers import scorers
 
 _SAID = {
     "helps": (
@@ -48,7 +49,7 @@ def _sharing(sharing: Mapping[str, Any]) -> dict[str, str]:
     badge, verdict, tone = _SAID[sharing["verdict"]]
     figures = _(
         "%(metric)s %(shared)s in the shared network, %(single)s in one for this task alone; "
-        "difference %(difference)s [%(low)s to %(high)s], %(direction)s."
+        "difference %(difference)s [%(low)s to %(high)s] over %(seeds)s seeds; %(direction)s."
     ) % {
         "metric": metric_name(sharing["metric"]),
         "shared": figure_shown(sharing["shared"]),
@@ -56,6 +57,7 @@ def _sharing(sharing: Mapping[str, Any]) -> dict[str, str]:
         "difference": signed_shown(sharing["shared"] - sharing["single"]),
         "low": signed_shown(sharing["low"]),
         "high": signed_shown(sharing["high"]),
+        "seeds": sharing["seeds"],
         "direction": _("higher is better") if sharing["higher_is_better"] else _("lower is better"),
     }
     return {"badge": str(badge), "said": f"{verdict} {figures}", "tone": tone}
@@ -65,17 +67,22 @@ def _weights(report: Mapping[str, Any]) -> Any:
     by_uncertainty = report.get("weighed_by") == "uncertainty"
     title = _("Weights of the tasks, learned") if by_uncertainty else _("Weights of the tasks, set")
     items = [
-        Bar(name.replace("_", " "), weight, figure_shown(weight), "good")
-        for name, weight in sorted(report["task_weights"].items())
+        # A task whose plugin is gone has no name any more.
+        Bar(str(scorers.get(key).label) if key in scorers else key, *_shown(weight))
+        for key, weight in sorted(report["task_weights"].items())
     ]
     return bars(title=title, items=items, columns=(_("Task"), _("Weight")))
 
 
 def _gates(gates: Mapping[str, float]) -> Any:
     items = [
-        Bar(_("Expert %(number)s") % {"number": number}, share, figure_shown(share), "good")
+        Bar(_("Expert %(number)s") % {"number": number}, *_shown(share))
         for number, (_name, share) in enumerate(sorted(gates.items()), start=1)
     ]
     return bars(
         title=_("How much it listens to each expert"), items=items, columns=(_("Expert"), _("Part"))
     )
+
+
+def _shown(value: float) -> tuple[float, str, str]:
+    return value, figure_shown(value), "good"

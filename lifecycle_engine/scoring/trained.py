@@ -86,13 +86,13 @@ class Assessed:
         """
         judged = Judged.of(scorer, part)
         found = quality(scorer, judged, learned=learned, seed=seed, details=details)
-        report = scorer.report() | scorer.report_judged(part.frame, part.learned)
+        more = scorer.report_judged(part.frame, part.learned) if details else {}
         # Stored now: the next fit may change what the state refers to.
         held = artefact_save(folder=f"{folder}/{scorer.key}", state=scorer.state())
         scores = judged.model
         if scorer.is_judged_apart() or declared_classes(scorer):
             scores = outputs_checked(scorer, part.frame, scorer.predict).to_numpy()
-        return cls(scorer, judged, found, report, held, scores)
+        return cls(scorer, judged, found, scorer.report() | more, held, scores)
 
     def trained(
         self,

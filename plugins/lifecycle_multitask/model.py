@@ -24,6 +24,7 @@ from lifecycle_engine.sdk.scorers import (
 )
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.sdk.tasks import SharedModel
+from lifecycle_engine.sdk.trials import SEEDS_LEAST
 from plugins.lifecycle_multitask.comparison import sharing_judged
 from plugins.lifecycle_multitask.mixture import Mixture, MixtureConfig, Wanted
 from plugins.lifecycle_multitask.past import past_fit, past_rate
@@ -57,8 +58,10 @@ class LifecycleConfig(Config):
     network: MixtureConfig = MixtureConfig()
     weights: Literal["uncertainty", "fixed"] = "uncertainty"
     fixed_weights: TaskWeights = TaskWeights()
-    #: Train a network for each task alone, for the card: it costs as much again for each task.
+    #: Compare each task, on its card, with networks for it alone, over so many seeds: one training
+    #: more for each seed and task, and for each seed.
     single_tasks: bool = True
+    single_seeds: int = Field(default=SEEDS_LEAST, ge=SEEDS_LEAST, le=50)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Lifecycle(SharedModel):
         self._past: dict[str, NDArray[np.float64]] = {}
         self._epochs: dict[str, int] = {}
         self._learned: _Learned | None = None
+        self._others: list[Mixture] = []
 
     @property
     def algorithm(self) -> str:
@@ -121,7 +125,7 @@ class Lifecycle(SharedModel):
         self._tasks = tuple(targets.columns)
         self._amounts = tuple(isinstance(outputs[task], Amount) for task in self._tasks)
         self._past = {name: past_fit(frame, targets[name], _past_of(name)) for name in self._tasks}
-        self._learned = _Learned(frame, targets, int(rng.integers(2**31)))
+        self._learned, self._others = _Learned(frame, targets, int(rng.integers(2**31))), []
         self._network = self._trained("", validation=validation, progress=progress)
         if validation is None:
             return
@@ -169,33 +173,32 @@ class Lifecycle(SharedModel):
         assert self._network is not None, "fit the model first"  # noqa: S101
         weights = self._weights(self._tasks) or self._network.task_weights.tolist()
         return {
-            "learned_with": [_short(name) for name in self._tasks],
+            "learned_with": list(self._tasks),
             "epochs": self._epochs.get("", self.config.network.epochs),
             "weighed_by": self.config.weights,
-            "task_weights": {
-                _short(name): float(weight)
-                for name, weight in zip(self._tasks, weights, strict=True)
-            },
+            "task_weights": dict(zip(self._tasks, map(float, weights), strict=True)),
         }
 
     def report_judged(
         self, task: str, frame: pd.DataFrame, outcome: "pd.Series[float]"
     ) -> dict[str, Any]:
-        """To which experts the task listens, and a network of its own beside the shared one."""
-        network, learned, place = self._network, self._learned, self._tasks.index(task)
+        """To which experts the task listens, and networks of its own beside shared ones."""
+        network, place = self._network, self._tasks.index(task)
         assert network is not None, "fit the model first"  # noqa: S101
         gates = network.gates(network.inputs(frame), place).mean(axis=0)
         found: dict[str, Any] = {"gates": {f"expert_{n}": float(g) for n, g in enumerate(gates, 1)}}
         if not self._compares:
             return found
-        assert learned is not None, "fit the model first"  # noqa: S101
-        single = self._trained(task, validation=None, progress=no_progress)
+        assert self._learned is not None, "fit the model first"  # noqa: S101
+        seeds = range(self.config.single_seeds)
+        if not self._others:  # They serve all tasks.
+            self._others = [self._trained("", nth=nth) for nth in seeds[1:]]
         found["sharing"] = sharing_judged(
             outcome.to_numpy(np.float64),
-            network.predict(frame, place),
-            single.predict(frame, 0),
+            [shared.predict(frame, place) for shared in (network, *self._others)],
+            [self._trained(task, nth=nth).predict(frame, 0) for nth in seeds],
             is_amount=self._amounts[place],
-            rng=np.random.default_rng(learned.seed),
+            rng=np.random.default_rng(self._learned.seed),
         ).as_json()
         return found
 
@@ -214,7 +217,7 @@ class Lifecycle(SharedModel):
         self._amounts = tuple(state.params["amounts"])
         arrays = dict(state.arrays)
         self._past = {name: arrays.pop(f"past_{_short(name)}") for name in self._tasks}
-        self._network, self._learned = Mixture(arrays), None
+        self._network, self._learned, self._others = Mixture(arrays), None, []
 
     @property
     def _compares(self) -> bool:
@@ -224,10 +227,18 @@ class Lifecycle(SharedModel):
         self,
         task: str,
         *,
-        validation: tuple[pd.DataFrame, pd.DataFrame] | None,
-        progress: Progress,
+        validation: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+        progress: Progress = no_progress,
+        nth: int = 0,
     ) -> Mixture:
-        """A network for one task alone, of the rows that know it; or without a name, for all."""
+        """A network for one task alone, of the rows that know it; or without a name, for all.
+
+        Args:
+            task: its key, or empty.
+            validation: a later window, to choose for how long.
+            progress: told of each epoch.
+            nth: of the seeds.
+        """
         import keras
         import tensorflow
 
@@ -246,7 +257,7 @@ class Lifecycle(SharedModel):
             wanted=Wanted(
                 amounts=tuple(self._amounts[self._tasks.index(name)] for name in tasks),
                 weights=self._weights(tasks),
-                seed=learned.seed,
+                seed=(learned.seed + nth) % 2**31,
                 epochs=most if validation is not None else self._epochs.get(task, most),
             ),
             config=self.config.network,

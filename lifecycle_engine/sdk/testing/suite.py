@@ -13,11 +13,13 @@ from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.families import FamilyRegistry
 from lifecycle_engine.sdk.registry import Extension, Registry
 from lifecycle_engine.sdk.scorers import RankingScorer, Scorer, scorers
+from lifecycle_engine.sdk.tasks import TaskScorer
 from lifecycle_engine.sdk.testing.conditions import check_condition
 from lifecycle_engine.sdk.testing.rankings import check_ranking_scorer
 from lifecycle_engine.sdk.testing.scorers import check_scorer
 from lifecycle_engine.sdk.testing.shop import shop_tables
 from lifecycle_engine.sdk.testing.tables import MissingTableError
+from lifecycle_engine.sdk.testing.tasks import check_tasks
 
 Verdict: TypeAlias = Literal["kept", "broken", "unchecked"]
 
@@ -110,7 +112,21 @@ def _unchecked(extension: type[Extension]) -> str:
 def _check(extension: type[Extension]) -> None:
     if issubclass(extension, Scorer):
         check_scorer(extension)
+        _check_together(extension)
     elif issubclass(extension, RankingScorer):
         check_ranking_scorer(extension, shop_tables())
     elif issubclass(extension, Condition):
         check_condition(extension, {}, shop_tables())
+
+
+def _check_together(extension: type[Scorer]) -> None:
+    """With the other tasks of its model, once for all of them: where the first one is checked."""
+    if not issubclass(extension, TaskScorer):
+        return
+    tasks = [
+        found
+        for found in scorers.registered()
+        if issubclass(found, TaskScorer) and found.model is extension.model
+    ]
+    if len(tasks) > 1 and tasks[0] is extension:
+        check_tasks(*tasks)

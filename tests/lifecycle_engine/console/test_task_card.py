@@ -10,6 +10,7 @@ def page(admin_client, language, verdict="helps", *, higher_is_better=True):
     sharing = {
         "metric": "average_precision" if higher_is_better else "mae",
         "higher_is_better": higher_is_better,
+        "seeds": 5,
         "shared": 0.7125,
         "single": 0.7005,
         "low": 0.003,
@@ -19,9 +20,9 @@ def page(admin_client, language, verdict="helps", *, higher_is_better=True):
     report = {
         "sharing": sharing,
         "gates": {"expert_1": 0.25, "expert_2": 0.75},
-        "task_weights": {"retention": 1.8125, "acquisition_cost": 0.4},
+        "task_weights": {"lifecycle.retention": 1.8125, "gone.away": 0.4},
         "weighed_by": "uncertainty",
-        "learned_with": ["acquisition_cost", "retention"],
+        "learned_with": ["gone.away", "lifecycle.retention"],
     }
     version = ModelVersionFactory(card={"report": report})
     address = reverse("admin:scoring_modelversion_change", args=[version.pk])
@@ -47,6 +48,7 @@ def test_the_card_says_in_a_sentence_whether_learning_together_helps(
     assert said in found
     assert "0.7125" in found
     assert "[+0.003" in found
+    assert "5 seeds" in found or "5 个种子" in found
 
 
 def test_the_weights_and_the_gates_are_drawn(admin_client):
@@ -54,7 +56,7 @@ def test_the_weights_and_the_gates_are_drawn(admin_client):
 
     assert "lower is better" in found
     assert "Weights of the tasks, learned" in found
-    assert "acquisition cost: 0.4000; retention: 1.8125" in found
+    assert "gone.away: 0.4000; Retention, learned with other tasks: 1.8125" in found
     assert "Expert 1: 0.2500; Expert 2: 0.7500" in found
     # What is drawn is not listed again; the rest of the report is.
     assert "task weights" not in found

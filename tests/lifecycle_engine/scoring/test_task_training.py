@@ -33,6 +33,7 @@ from lifecycle_engine.scoring.task_turns import tasks_with
 from lifecycle_engine.scoring.use_models import ScorerUse
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.sdk.testing.scorers import check_scorer
+from lifecycle_engine.sdk.testing.tasks import check_tasks
 from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.dummy_plugin import lines as toy
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
@@ -271,6 +272,20 @@ def test_each_task_gets_the_rows_that_it_knows_and_no_others(rows):
 def test_a_task_conforms(task, monkeypatch):
     monkeypatch.setattr(toy.Lines, "fits", [])
     check_scorer(task, rows=60)
+
+
+def test_the_model_conforms_with_all_of_its_tasks(monkeypatch):
+    monkeypatch.setattr(toy.Lines, "fits", [])
+    check_tasks(toy.Returns, toy.Spends, toy.Costs, rows=40)
+
+    def leaves_nothing(self, frame, targets, **given):
+        targets.fillna(0.0, inplace=True)
+        whole(self, frame, targets, **given)
+
+    whole = toy.Lines.fit
+    monkeypatch.setattr(toy.Lines, "fit", leaves_nothing)
+    with pytest.raises(AssertionError, match="lines: fit changes its targets"):
+        check_tasks(toy.Returns, toy.Spends, rows=40)
 
 
 def test_what_the_model_says_for_all_a_task_can_not_say_for_itself():
