@@ -46,7 +46,8 @@ def _row(one: Mapping[str, Any]) -> dict[str, Any]:
     verdict, tone = _VERDICTS[one["verdict"]]
     direction = _("higher is better") if metric["higher_is_better"] else _("lower is better")
     return row | {
-        "metric": f"{metric_name(metric['name'])} ({direction})",
+        "metric": metric_name(metric["name"]),
+        "direction": direction,
         "own": figure_shown(metric["model"]),
         "theirs": figure_shown(metric["baseline"]),
         "baseline": figure_shown(one["baseline"]["baseline"]),

@@ -144,6 +144,12 @@ def _next(one: Standing, over: list[dict[str, Any]]) -> list[str]:
             _("Its baseline says something else, so it can't stand in. Switch the scorer off?")
         )
     told += [str(_NEXT[finding["what"]]) for finding in over if finding["what"] in _NEXT]
+    told += [
+        _("Look at the card of #%(model)s, which would have been better than the champion.")
+        % {"model": challenger["model"]}
+        for challenger in one.challengers
+        if challenger.get("verdict") == "better"
+    ]
     return told or [_("Nothing to do.")]
 
 

@@ -13,6 +13,8 @@ from lifecycle_engine.console.charts import Chart, frame
 _HEIGHT, _TOP, _BOTTOM = 200, 20, 24
 _PLOT = _HEIGHT - _TOP - _BOTTOM
 _WIDTH = 1000
+#: Where the plot begins and how wide it is, in percent: the scale stands on its left.
+_LEFT, _REACH = 6, 92
 #: Trials in the table: the configuration and the best ones; the API has all.
 _ROWS_MOST = 8
 
@@ -115,18 +117,18 @@ def _plot(losses: Sequence[float], metric: str) -> Chart:
         (
             (
                 "primary" if loss == so_far[-1] else "quiet",
-                f"{2 + 96 * across(number):.2f}",
+                f"{_LEFT + _REACH * across(number):.2f}",
                 f"{_TOP + height(loss):.1f}",
             )
             for number, loss in enumerate(losses)
         ),
     )
     drawn = format_html(
-        '{}<svg x="2%" y="{}" width="96%" height="{}" viewBox="0 0 {} {}" '
+        '{}<svg x="{}%" y="{}" width="{}%" height="{}" viewBox="0 0 {} {}" '
         'preserveAspectRatio="none"><polyline class="le-chart-line" points="{}"></polyline></svg>'
         "{}{}",
-        *(_grid(low, high, reach), _TOP, _PLOT, _WIDTH, _PLOT, " ".join(steps), dots),
-        _axis(len(losses)),
+        *(_grid(low, high, reach), _LEFT, _TOP, _REACH, _PLOT, _WIDTH, _PLOT, " ".join(steps)),
+        *(dots, _axis(len(losses))),
     )
     title = _("%(metric)s by trial (lower is better)") % {"metric": metric}
     rows = [(str(n), f"{loss:.5g}", f"{so_far[n]:.5g}") for n, loss in enumerate(losses)]
@@ -157,5 +159,8 @@ def _axis(count: int) -> SafeString:
     return format_html_join(
         "",
         '<text class="le-chart-tick" x="{}%" y="{}" text-anchor="{}">{}</text>',
-        ((2, _HEIGHT - 6, "start", 0), (98, _HEIGHT - 6, "end", count - 1)),
+        (
+            (_LEFT, _HEIGHT - 6, "middle", 0),
+            (_LEFT + _REACH, _HEIGHT - 6, "middle", count - 1),
+        ),
     )
