@@ -14,6 +14,7 @@ from lifecycle_engine.scoring.backtest_models import Backtest, BacktestState
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.check_models import CheckState, ModelCheck
 from lifecycle_engine.scoring.classes import class_name
+from lifecycle_engine.scoring.forms import ScorerSettingForm
 from lifecycle_engine.scoring.lookalike_models import (
     Lookalike,
     LookalikeCustomer,
@@ -41,6 +42,7 @@ from lifecycle_engine.scoring.use_models import ScorerUse, Use
 class ScorerSettingAdmin(EngineAdmin):
     """Which scorers are off, in shadow or live."""
 
+    form = ScorerSettingForm
     list_display = ["key", "mode_shown", "reasons", "reasons_top"]
     list_filter = ["mode"]
     search_fields = ["key"]

@@ -1,0 +1,40 @@
+"""The form in which staff set scorers."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from lifecycle_engine.scoring.errors import ScorerConfigError
+from lifecycle_engine.scoring.models import ScorerSetting
+from lifecycle_engine.scoring.selectors import scorer_build
+from lifecycle_engine.sdk.scorers import scorers
+
+
+class ScorerSettingForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A setting whose configuration the scorer takes: told here, not at the next training."""
+
+    class Meta:
+        model = ScorerSetting
+        fields = (
+            *("key", "mode", "config", "promotion", "reasons", "reasons_top", "fall_back"),
+            *("drift_limit", "calibration_limit", "fresh_hours"),
+        )
+        help_texts = {
+            "config": _(
+                "JSON, as the scorer's plugin describes it. Where it offers a search for better "
+                'settings: {"search": {"trials": 30, "seconds": 300}}'
+            )
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a configuration that the scorer refuses; one whose plugin is missing is left."""
+        found = super().clean() or dict(self.cleaned_data)
+        key, config = found.get("key"), found.get("config")
+        if isinstance(key, str) and key in scorers and config is not None:
+            try:
+                scorer_build(scorer_key=key, config=config)
+            except ScorerConfigError as error:
+                raise ValidationError({"config": str(error)}) from None
+        return found
