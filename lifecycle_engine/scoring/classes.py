@@ -56,7 +56,7 @@ class ModelClass:
     @property
     def name(self) -> str:
         """What it is called, in the reader's language."""
-        words = _(", ").join(_(word) for word in self.words)
+        words = ", ".join(_(word) for word in self.words)
         return f"{words[:1].upper()}{words[1:]}"
 
     @property

@@ -5,6 +5,8 @@ import pytest
 
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring import on_demand
+from lifecycle_engine.scoring.backtests.results import Result
+from lifecycle_engine.scoring.backtests.running import backtest_run
 from lifecycle_engine.scoring.classes import class_names, classes_known, is_class_scorer
 from lifecycle_engine.scoring.errors import ScorerOutputError, TrainingDataError
 from lifecycle_engine.scoring.evaluation import model_evaluate
@@ -94,6 +96,16 @@ def test_it_is_judged_again_once_outcomes_are_known(shop, registered):
     assert run_figures(run)["scores"] is not None
     # Too few customers to say so in earnest; the figures are those of the evaluation.
     assert outcome_figures(run)["customers"] == CUSTOMERS
+
+
+def test_a_backtest_judges_the_probabilities_month_by_month(shop, registered):
+    month = AS_OF.date().replace(month=11)
+
+    found = Result.of(backtest_run(scorer_key=KEY, first=month, last=month, by="anna"))
+
+    assert [one.state for one in found.months] == ["judged"]
+    assert found.months[0].metrics["class_log_loss"].better
+    assert found.months[0].target_mean is None
 
 
 def test_outcomes_are_of_the_classes_and_several_of_them(shop):
