@@ -1,10 +1,13 @@
 """An autoencoder: a network that says a customer's behaviour again through a few numbers.
 
 Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science 313
-(2006). What is kept of it is the way in, as plain arrays; the way out is needed only to learn it.
+(2006).
 """
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,8 +19,12 @@ from lifecycle_engine.sdk.devices import Devices, devices_found
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import Progress
 
+Floats: TypeAlias = NDArray[np.float64]
+
 #: Of the rows so many are not learned from: once they are said again no better, training ends.
 _STOPPING_SHARE = 0.1
+#: What the arrays of the way out begin with.
+_BACK = "back_"
 #: As in ``sdk.dense``: a loop in the graph costs less than one of Python's.
 _STEPS_AT_ONCE = 16
 
@@ -32,6 +39,36 @@ class AutoencoderConfig(Config):
     batch_size: int = Field(default=256, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
+
+
+class Autoencoded:
+    """What is kept of a trained autoencoder: plain arrays, asked without Keras.
+
+    Attributes:
+        arrays: those of ``Dense`` for the way in, and those of the way out as ``back_…``.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.arrays = dict(arrays)
+
+    def inputs(self, frame: pd.DataFrame) -> Floats:
+        """The features as they are, standardised: (rows, features)."""
+        return Dense(self.arrays).inputs(frame)
+
+    def said_again(self, frame: pd.DataFrame) -> Floats:
+        """The features as the bottleneck says them: (rows, features).
+
+        Two trainings may use the bottleneck's numbers in quite different ways. What they say of
+        customers is in the units of the features, and can be compared.
+        """
+        signal = Dense(self.arrays).outputs(frame)
+        count = sum(name.startswith(f"{_BACK}weights_") for name in self.arrays)
+        for number in range(count):
+            weights, bias = (self.arrays[f"{_BACK}{name}_{number}"] for name in ("weights", "bias"))
+            signal = signal @ weights + bias
+            if number < count - 1:
+                signal = np.maximum(signal, 0.0)
+        return signal
 
 
 class Autoencoder:
@@ -53,10 +90,8 @@ class Autoencoder:
             self._model.optimizer.build(self._model.trainable_variables)
         self._optimizer = [value.numpy() for value in self._model.optimizer.variables]
 
-    def encoder(self, frame: pd.DataFrame, *, seed: int, progress: Progress) -> Dense:
-        """The way in, trained on rows of features: its outputs are the embedding.
-
-        Missing features count as average, as in ``sdk.dense``.
+    def fit(self, frame: pd.DataFrame, *, seed: int, progress: Progress) -> Autoencoded:
+        """Train on rows of features; missing ones count as average, as in ``sdk.dense``.
 
         Args:
             frame: the features.
@@ -74,10 +109,12 @@ class Autoencoder:
 
         self._devices.in_memory(trained, rows=self._config.batch_size)
         arrays: dict[str, NDArray[Any]] = dict(scaled.arrays)
-        for number in range(len(self._config.hidden) + 1):
-            weights, bias = self._model.layers[number].get_weights()
-            arrays[f"weights_{number}"], arrays[f"bias_{number}"] = weights, bias
-        return Dense(arrays)
+        half = len(self._config.hidden) + 1
+        for way, layers in (("", self._model.layers[:half]), (_BACK, self._model.layers[half:])):
+            for number, layer in enumerate(layers):
+                weights, bias = layer.get_weights()
+                arrays[f"{way}weights_{number}"], arrays[f"{way}bias_{number}"] = weights, bias
+        return Autoencoded(arrays)
 
     def _train(
         self,

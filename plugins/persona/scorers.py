@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lifecycle_engine.sdk.clusters import ClusterScorer
-from lifecycle_engine.sdk.dense import Dense
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import MinimumData, ModelState, Progress, no_progress, scorers
-from plugins.persona.autoencoder import Autoencoder, AutoencoderConfig
+from plugins.persona.autoencoder import Autoencoded, Autoencoder, AutoencoderConfig
 from plugins.persona.behaviour import WORDS
 from plugins.persona.grouping import (
     CountTried,
@@ -47,7 +46,9 @@ class PersonaConfig(Config):
 class Persona(ClusterScorer):
     """Customers who behave alike: k-means over an autoencoder's embedding of their behaviour.
 
-    The baseline is k-means over the same features, standardised, with as many groups.
+    Distances are those of what the embedding says again of customers, which is in the units of the
+    features: the numbers of the bottleneck themselves are other ones in each training. The baseline
+    is k-means over the same features, standardised, with as many groups.
     """
 
     key: ClassVar[str] = "persona.behaviour"
@@ -79,8 +80,8 @@ class Persona(ClusterScorer):
         self, frame: pd.DataFrame, *, rng: np.random.Generator, progress: Progress = no_progress
     ) -> None:
         """How many personas: as many as are found again in resamples of the customers."""
-        encoder = self._encoder(frame, rng, progress)
-        values = encoder.outputs(_sampled(frame, _CHOOSING_ROWS, rng))
+        network = self._trained(frame, rng, progress)
+        values = network.said_again(_sampled(frame, _CHOOSING_ROWS, rng))
         counts = range(self.config.least, self.config.most + 1)
         self._tried = counts_tried(values, counts=counts, resamples=self.config.resamples, rng=rng)
         self._count = count_chosen(self._tried)
@@ -90,28 +91,28 @@ class Persona(ClusterScorer):
     ) -> None:
         """Learn the embedding, then the groups in it; and those of the features as they are."""
         rows = _sampled(frame, self.config.rows, rng)
-        encoder = self._encoder(rows, rng, progress)
-        values = encoder.outputs(rows)
+        network = self._trained(rows, rng, progress)
+        values = network.said_again(rows)
         mean, axes = plane(values)
         self._arrays = {
-            **encoder.arrays,
+            **network.arrays,
             "centres": centres_fit(values, count=self._count, rng=rng),
-            "plain_centres": centres_fit(encoder.inputs(rows), count=self._count, rng=rng),
+            "plain_centres": centres_fit(network.inputs(rows), count=self._count, rng=rng),
             "plane_mean": mean,
             "plane_axes": axes,
         }
 
     def assign(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """The nearest centre in the embedding."""
-        return nearest(self._network.outputs(frame), self._arrays["centres"])
+        """The nearest centre among what the embedding says of customers."""
+        return nearest(self._network.said_again(frame), self._arrays["centres"])
 
     def assign_baseline(self, frame: pd.DataFrame) -> NDArray[np.int64]:
         """The nearest centre among the standardised features."""
         return nearest(self._network.inputs(frame), self._arrays["plain_centres"])
 
     def project(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """The embedding from where it is seen spread out most: its first two components."""
-        away = self._network.outputs(frame) - self._arrays["plane_mean"]
+        """What the embedding says, from where it is seen spread out most: two components."""
+        away = self._network.said_again(frame) - self._arrays["plane_mean"]
         found: NDArray[np.float64] = away @ self._arrays["plane_axes"].T
         return found
 
@@ -127,16 +128,18 @@ class Persona(ClusterScorer):
         self._tried = [CountTried(*one) for one in state.params["tried"]]
 
     @property
-    def _network(self) -> Dense:
-        return Dense(self._arrays)
+    def _network(self) -> Autoencoded:
+        return Autoencoded(self._arrays)
 
-    def _encoder(self, frame: pd.DataFrame, rng: np.random.Generator, progress: Progress) -> Dense:
+    def _trained(
+        self, frame: pd.DataFrame, rng: np.random.Generator, progress: Progress
+    ) -> Autoencoded:
         rows = _sampled(frame, self.config.rows, rng)
         seed = int(rng.integers(2**31))
         if self._autoencoder is None:
             width = len(self.feature_names())
             self._autoencoder = Autoencoder(width=width, config=self.config.network)
-        return self._autoencoder.encoder(rows, seed=seed, progress=progress)
+        return self._autoencoder.fit(rows, seed=seed, progress=progress)
 
 
 def _sampled(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
