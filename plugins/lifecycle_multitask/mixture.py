@@ -22,8 +22,10 @@ from plugins.lifecycle_multitask.losses import LOG_MOST, task_losses, weighed
 
 #: Steps take a millisecond: loop over them in the graph, since Python's own loop costs more.
 _STEPS_AT_ONCE = 32
-#: A rate of 0 or 1 has no log-odds to begin with.
-_RATE_LEAST = 1e-3
+#: A rate of 0 or 1 has no log-odds to begin with, and what is always the same costs nothing.
+_RATE_LEAST, _COST_LEAST = 1e-3, 1e-3
+#: The losses in parts of what saying the rate or the mean would cost, averaged over the tasks.
+_RELATIVE = "relative"
 
 
 class MixtureConfig(Config):
@@ -99,14 +101,16 @@ class Mixture:
         """
         levels = _levels(targets, wanted.amounts)
         found = cls(Dense.scaled(frame).arrays | {"levels": levels})
-        inputs = found.inputs(frame).astype(np.float32)
-        given: dict[str, Any] = {"x": inputs, "y": _truth(targets, levels)}
+        inputs, truth = found.inputs(frame).astype(np.float32), _truth(targets, levels)
+        start = _start(targets, truth, levels, wanted.amounts)
+        later: Any = None
         stops: list[Any] = []
         if validation is not None:
-            later = found.inputs(validation[0]).astype(np.float32)
-            given["validation_data"] = (later, _truth(validation[1], levels))
-            stop = devices.keras.callbacks.EarlyStopping
-            stops = [stop(patience=config.patience, restore_best_weights=True)]
+            later = (
+                found.inputs(validation[0]).astype(np.float32),
+                _truth(validation[1], levels),
+            )
+            stops = [_stop(devices, config)]
 
         def told(epoch: int, logs: object = None) -> None:
             del logs
@@ -115,16 +119,17 @@ class Mixture:
         def trained(batch_size: int) -> tuple[Any, int]:
             devices.begin(wanted.seed)
             with devices.scope():
-                first = _firsts(targets, levels)
-                model = _model(devices, inputs.shape[1], first, wanted, config)
+                model = _model(devices, inputs.shape[1], start, wanted, config)
                 history = model.fit(
-                    **given,
+                    inputs,
+                    truth,
+                    validation_data=later,
                     batch_size=batch_size,
                     epochs=wanted.epochs,
                     verbose=0,
                     callbacks=[*devices.telling(told), *stops],
                 )
-            seen = history.history.get("val_loss")
+            seen = history.history.get(f"val_{_RELATIVE}")
             return model, wanted.epochs if seen is None else int(np.argmin(seen)) + 1
 
         model, found.epochs = devices.in_memory(trained, rows=config.batch_size)
@@ -198,6 +203,16 @@ class Mixture:
         return hidden, gate, tower, signal
 
 
+def _stop(devices: Devices, config: MixtureConfig) -> Any:
+    """Ends a training that a later window has no more use for."""
+    return devices.keras.callbacks.EarlyStopping(
+        monitor=f"val_{_RELATIVE}",
+        mode="min",
+        patience=config.patience,
+        restore_best_weights=True,
+    )
+
+
 def _levels(targets: pd.DataFrame, amounts: Sequence[bool]) -> Floats:
     """The mean of each amount, so that all outputs are of one size; 0 for a probability."""
     means = targets.mean().fillna(0.0).to_numpy(np.float64)
@@ -218,33 +233,46 @@ def _truth(targets: pd.DataFrame, levels: Floats) -> NDArray[np.float32]:
     return np.concatenate([scaled, counts], axis=1).astype(np.float32)
 
 
-def _firsts(targets: pd.DataFrame, levels: Floats) -> Floats:
-    """What each task says before it has learned anything: its rate, or its mean."""
+@dataclass(frozen=True)
+class _Start:
+    """Where a network begins.
+
+    Attributes:
+        says: what each task says before it has learned anything: its rate, or its mean; (tasks,).
+        costs: the loss of each task when it says that; (tasks,).
+    """
+
+    says: Floats
+    costs: Floats
+
+
+def _start(
+    targets: pd.DataFrame, truth: NDArray[np.float32], levels: Floats, amounts: Sequence[bool]
+) -> _Start:
     rates = np.clip(targets.mean().fillna(0.5).to_numpy(np.float64), _RATE_LEAST, 1 - _RATE_LEAST)
-    found: Floats = np.where(levels > 0, 0.0, np.log(rates / (1 - rates)))
-    return found
+    says = np.where(levels > 0, 0.0, np.log(rates / (1 - rates)))
+    values, counts = np.split(truth.astype(np.float64), 2, axis=1)
+    losses = task_losses(np, values, np.broadcast_to(says, values.shape), amounts=amounts)
+    return _Start(says, np.maximum((counts * losses).mean(axis=0), _COST_LEAST))
 
 
 def _model(
-    devices: Devices, width: int, firsts: Floats, wanted: Wanted, config: MixtureConfig
+    devices: Devices, width: int, start: _Start, wanted: Wanted, config: MixtureConfig
 ) -> Any:
-    keras, tasks = devices.keras, len(firsts)
-    layers, ops = keras.layers, keras.ops
+    keras, tasks = devices.keras, len(wanted.amounts)
+    layers = keras.layers
     decay = keras.regularizers.L2(config.weight_decay)
     inputs = layers.Input((width,))
-    hidden = layers.Dense(
-        config.experts * config.expert_units,
-        activation="relu",
-        kernel_regularizer=decay,
-        name="experts",
-    )(inputs)
-    hidden = layers.Dropout(config.dropout)(hidden)
-    hidden = layers.Reshape((config.experts, config.expert_units))(hidden)
+    units = config.experts * config.expert_units
+    hidden = layers.Dense(units, activation="relu", kernel_regularizer=decay, name="experts")
+    experts = layers.Reshape((config.experts, config.expert_units))(
+        layers.Dropout(config.dropout)(hidden(inputs))
+    )
     scores = layers.Dense(tasks * config.experts, kernel_regularizer=decay, name="gates")(inputs)
     gates = layers.Softmax(axis=-1)(layers.Reshape((tasks, config.experts))(scores))
-    mixed = layers.Dot(axes=(2, 1))([gates, hidden])
+    mixed = layers.Dot(axes=(2, 1))([gates, experts])
     ends = []
-    for task, first in enumerate(firsts):
+    for task, first in enumerate(start.says):
         tower = layers.Dense(config.tower_units, activation="relu", name=f"tower_{task}")
         begin = keras.initializers.Constant(float(first))
         end = layers.Dense(1, bias_initializer=begin, name=f"end_{task}")
@@ -253,27 +281,43 @@ def _model(
     variances = layers.Dense(
         tasks, use_bias=False, kernel_initializer="zeros", name="log_variances"
     )
-    variances.trainable = wanted.weights is None
-    ones = ops.ones_like(inputs[:, :1])
+    ones = keras.ops.ones_like(inputs[:, :1])
     model = keras.Model(inputs, layers.Concatenate()([*ends, variances(ones)]))
+    if wanted.weights is None:
+        # Where it would be if nothing could be learned: all tasks begin by counting alike.
+        variances.set_weights([np.log(2 * start.costs)[None, :]])
+    variances.trainable = wanted.weights is None
+    _compile(model, devices, start, wanted, config)
+    return model
+
+
+def _compile(
+    model: Any, devices: Devices, start: _Start, wanted: Wanted, config: MixtureConfig
+) -> None:
+    keras, tasks = devices.keras, len(wanted.amounts)
+    ops = keras.ops
+    costs = start.costs.astype(np.float32)
+
+    def split(truth: Any, outputs: Any) -> tuple[Any, Any, Any]:
+        losses = task_losses(ops, truth[:, :tasks], outputs[:, :tasks], amounts=wanted.amounts)
+        return losses, truth[:, tasks:], outputs[:, tasks:]
 
     def loss(truth: Any, outputs: Any) -> Any:
-        losses = task_losses(ops, truth[:, :tasks], outputs[:, :tasks], amounts=wanted.amounts)
-        return weighed(
-            ops,
-            losses,
-            truth[:, tasks:],
-            log_variances=outputs[:, tasks:],
-            weights=wanted.weights,
-        )
+        losses, counts, variances = split(truth, outputs)
+        return weighed(ops, losses, counts, log_variances=variances, weights=wanted.weights)
+
+    def relative(truth: Any, outputs: Any) -> Any:
+        # By this it is seen when to stop: the loss itself also falls as its weights are learned.
+        losses, counts, _ = split(truth, outputs)
+        return ops.mean(counts * losses / costs, axis=1)
 
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate),
         loss=loss,
+        metrics=[keras.metrics.MeanMetricWrapper(relative, name=_RELATIVE)],
         # Keras can't loop in the graph over steps that are spread.
         steps_per_execution=_STEPS_AT_ONCE if devices.count == 1 else 1,
     )
-    return model
 
 
 def _arrays(model: Any, *, tasks: int) -> dict[str, NDArray[Any]]:

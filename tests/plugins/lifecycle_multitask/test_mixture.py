@@ -6,7 +6,16 @@ import pytest
 
 from lifecycle_engine.sdk.devices import devices_found
 from lifecycle_engine.sdk.scorers import no_progress
-from plugins.lifecycle_multitask.mixture import Mixture, MixtureConfig, Wanted, _model, _truth
+from plugins.lifecycle_multitask.losses import task_losses
+from plugins.lifecycle_multitask.mixture import (
+    Mixture,
+    MixtureConfig,
+    Wanted,
+    _model,
+    _Start,
+    _start,
+    _truth,
+)
 
 SMALL = MixtureConfig(
     experts=2, expert_units=5, tower_units=3, batch_size=32, learning_rate=0.02, dropout=0.0
@@ -51,7 +60,7 @@ def trained(devices):
 def test_the_arrays_alone_say_what_keras_says(devices, trained):
     network, frame = trained[0], rows(2)[0]
     kept, inputs = network.arrays, network.inputs(frame)
-    model = _model(devices, inputs.shape[1], np.zeros(3), WANTED, SMALL)
+    model = _model(devices, inputs.shape[1], _Start(np.zeros(3), np.ones(3)), WANTED, SMALL)
     assert kept["experts"].shape == (6, 2 * 5)
     assert kept["gates"].shape == (6, 3 * 2)
     assert (kept["towers"].shape, kept["ends"].shape) == ((3, 5, 3), (3, 3))
@@ -93,9 +102,17 @@ def test_every_task_is_learned_from_those_who_know(trained):
 
 
 def test_uncertainty_learns_weights_and_fixed_ones_stay(trained):
-    # Rates that are easily told from the features weigh more than the amount, which is not.
-    assert (trained[0].arrays["log_variances"][[0, 2]] < -0.5).all()
-    assert trained[0].arrays["log_variances"][1] > -0.5
+    network, (frame, targets) = trained[0], rows(0)
+    truth = _truth(targets, network.arrays["levels"])
+    begun = np.log(2 * _start(targets, truth, network.arrays["levels"], AMOUNTS).costs)
+    said = np.stack([network.signal(network.inputs(frame), task) for task in range(3)], axis=1)
+    losses = task_losses(np, truth[:, :3], said, amounts=AMOUNTS)
+    # Where exp(-s) L + s / 2 is smallest.
+    best = np.log(2 * (truth[:, 3:] * losses).mean(axis=0))
+    learned = network.arrays["log_variances"]
+    assert (best < begun - 0.5).all()
+    way = (begun - learned) / (begun - best)
+    assert ((way > 0.3) & (way < 1.1)).all()
     assert (trained[2].arrays["log_variances"] == 0).all()
     assert trained[0].task_weights == pytest.approx(np.exp(-trained[0].arrays["log_variances"]))
     assert (trained[0].epochs, 1 <= trained[2].epochs <= 3) == (12, True)
@@ -136,3 +153,15 @@ def test_each_task_s_known_rows_count_one_on_average():
     assert found[:, 1].tolist() == [2.0, 0.5, 0.0, 0.5]
     assert found[:, 2].tolist() == [2.0, 0.0, 2.0, 0.0]
     assert found[:, 3] == pytest.approx([4 / 3, 4 / 3, 0.0, 4 / 3])
+
+
+def test_it_begins_by_saying_the_rate_and_the_mean():
+    targets = pd.DataFrame({"a": [1.0, 0.0, 0.0, np.nan], "b": [9.0, 0.0, 0.0, 3.0]})
+    levels = np.array([0.0, 3.0])
+
+    found = _start(targets, _truth(targets, levels), levels, [False, True])
+
+    assert found.says == pytest.approx([np.log(1 / 2), 0.0])
+    # Of a third the entropy; of amounts in parts of 3 the mean of 2 (1 - √y)², y being 3, 0, 0, 1.
+    entropy = -(np.log(1 / 3) + 2 * np.log(2 / 3)) / 3
+    assert found.costs == pytest.approx([entropy, (2 * (1 - 3**0.5) ** 2 + 2 + 2 + 0) / 4])
