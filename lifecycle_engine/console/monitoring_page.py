@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from lifecycle_engine.console.challengers import challenges_shown
 from lifecycle_engine.console.model_card import metric_name
 from lifecycle_engine.console.monitoring_plots import outcome_plot
+from lifecycle_engine.console.scorers_aside import aside_shown
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.scoring.check_models import CheckState
@@ -64,14 +65,16 @@ _NEXT_BASELINE = {
 
 @admin.site.admin_view
 def monitoring(request: HttpRequest) -> HttpResponse:
-    """All scorers that have a model."""
+    """All scorers: those that have a model, and what the others wait for."""
     if not request.user.has_perm("scoring.view_modelversion"):
         raise PermissionDenied
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": _("Monitoring"),
         "rows": [standing_shown(one) for one in standings(at=business_now())],
+        "aside": aside_shown(),
         "may_change": request.user.has_perm("scoring.change_modelversion"),
+        "may_set": request.user.has_perm("scoring.change_scorersetting"),
     }
     return TemplateResponse(request, "console/monitoring.html", context)
 

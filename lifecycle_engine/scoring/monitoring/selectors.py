@@ -1,4 +1,4 @@
-"""How each scorer in use stands: what monitoring has found, and what is published."""
+"""How each scorer stands: what monitoring has found, what is published, and who is not in use."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lifecycle_engine.core.models import JobRun, JobState
 from lifecycle_engine.scoring.check_models import CheckKind, CheckState, ModelCheck
 from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode, ScorerSetting
 from lifecycle_engine.scoring.monitoring.findings import Limits, age_finding, worst
@@ -13,7 +14,7 @@ from lifecycle_engine.scoring.monitoring.rule import can_fall_back
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import mode_of
 from lifecycle_engine.scoring.use_models import ScorerUse, Use
-from lifecycle_engine.sdk.scorers import scorers
+from lifecycle_engine.sdk.scorers import BaseScorer, scorers
 
 #: Judged runs that are shown of a scorer.
 OUTCOMES_SHOWN = 12
@@ -228,3 +229,54 @@ def _checks(
         if len(found[check.scorer_key]) < OUTCOMES_SHOWN:
             found[check.scorer_key].insert(0, check)
     return {(one.scorer_key, one.kind): one for one in newest}, found
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A scorer without a champion.
+
+    Attributes:
+        scorer_class: the scorer.
+        mode: whether it is to be trained at all.
+        setting: what staff have set; None for nothing.
+        needs: what the last training wanted and found too little of, as ``errors.Need``.
+        error: what it failed of otherwise; empty where it did not, or was never tried.
+    """
+
+    scorer_class: type[BaseScorer]
+    mode: ScorerMode
+    setting: ScorerSetting | None
+    needs: list[dict[str, Any]]
+    error: str
+
+
+def scorers_aside() -> list[Aside]:
+    """All scorers that have no champion, by key; a fixed number of queries."""
+    in_use = set(
+        ModelVersion.objects.filter(state=ModelState.CHAMPION).values_list("scorer_key", flat=True)
+    )
+    found = [one for one in scorers if one.key not in in_use]
+    keys = [one.key for one in found]
+    settings = {one.key: one for one in ScorerSetting.objects.filter(key__in=keys)}
+    trainings = JobRun.objects.filter(name="scoring.train", subject__in=keys)
+    last = {
+        one.subject: one for one in trainings.order_by("subject", "-started_at").distinct("subject")
+    }
+    return [
+        _aside(one, settings.get(one.key), last.get(one.key))
+        for one in sorted(found, key=lambda one: one.key)
+    ]
+
+
+def _aside(
+    scorer_class: type[BaseScorer], setting: ScorerSetting | None, last: JobRun | None
+) -> Aside:
+    needs = list(last.result.get("needs") or []) if last else []
+    failed = last is not None and last.state == JobState.FAILED
+    return Aside(
+        scorer_class=scorer_class,
+        mode=mode_of(scorer_key=scorer_class.key, setting=setting),
+        setting=setting,
+        needs=needs,
+        error=last.error if last and failed and not needs else "",
+    )

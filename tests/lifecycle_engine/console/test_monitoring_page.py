@@ -6,10 +6,10 @@ import pytest
 from django.urls import reverse
 
 from lifecycle_engine.console.monitoring_plots import outcome_plot
-from lifecycle_engine.core.models import Scope
+from lifecycle_engine.core.models import JobRun, Scope
 from lifecycle_engine.core.services import api_key_create
 from lifecycle_engine.scoring.check_models import ModelCheck
-from lifecycle_engine.scoring.models import ModelState
+from lifecycle_engine.scoring.models import ModelState, ScorerSetting
 from lifecycle_engine.scoring.monitoring.selectors import standings
 from lifecycle_engine.scoring.monitoring.uses import use_open, use_set
 from lifecycle_engine.scoring.run_models import ScoringRun
@@ -108,6 +108,41 @@ def test_the_page_takes_as_many_queries_for_one_scorer_as_for_three(
         found = standings(at=AS_OF)
 
     assert [one.state for one in found] == ["breach", "breach", "breach"]
+
+
+def row_of(page, key):
+    return page.partition(f'<tr id="{key}">')[2].partition("</tr>")[0]
+
+
+def test_who_is_not_in_use_is_listed_with_what_it_waits_for(admin_client, in_use):
+    ScorerSetting.objects.create(key="value.alive", mode="off")
+    for key, result, error in (
+        (
+            "value.spend_90d",
+            {"needs": [{"what": "days", "wanted": 180, "found": 97}]},
+            "too little",
+        ),
+        ("value.next_order_days", {}, "ValueError: boom"),
+    ):
+        JobRun.objects.create(
+            name="scoring.train", subject=key, state="failed", result=result, error=error
+        )
+
+    page = admin_client.get(reverse("monitoring")).text
+
+    assert not row_of(page, KEY)
+    off = row_of(page, "churn.sequence")
+    assert "Off" in off
+    assert f"{reverse('admin:scoring_scorersetting_add')}?key=churn.sequence&amp;mode=shadow" in off
+    assert "/scorersetting/" in row_of(page, "value.alive")
+    assert "/add/" not in row_of(page, "value.alive")
+    assert "97 of 180 days of orders" in row_of(page, "value.spend_90d")
+    assert "ValueError: boom" in row_of(page, "value.next_order_days")
+    assert "each night" in row_of(page, "value.spend_30d")
+    with_key = admin_client.get(
+        reverse("admin:scoring_scorersetting_add"), {"key": "churn.sequence", "mode": "shadow"}
+    ).text
+    assert 'value="churn.sequence"' in with_key
 
 
 def test_staff_choose_with_a_reason_and_only_who_may(admin_client, client, in_use):

@@ -1,0 +1,71 @@
+"""Scorers that are not in use, under *Monitoring*: what each waits for, and where to switch it."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from lifecycle_engine.console.figures import count_shown
+from lifecycle_engine.scoring.models import ScorerMode
+from lifecycle_engine.scoring.monitoring.selectors import Aside, scorers_aside
+
+_NEEDS = {
+    "customers": gettext_lazy("customers"),
+    "positives": gettext_lazy("customers of whom it came true"),
+    "negatives": gettext_lazy("customers of whom it did not come true"),
+    "classes": gettext_lazy("classes that came true often enough"),
+    "days": pgettext_lazy("what training needs", "days of orders"),
+}
+
+
+def aside_shown() -> list[dict[str, Any]]:
+    """Rows of a table: those that are to be trained first, then those that are off."""
+    rows = [_row(one) for one in scorers_aside()]
+    return sorted(rows, key=lambda row: bool(row["off"]))
+
+
+def _row(one: Aside) -> dict[str, Any]:
+    config = apps.get_containing_app_config(one.scorer_class.__module__)
+    return {
+        "key": one.scorer_class.key,
+        "label": one.scorer_class.label,
+        "plugin": capfirst(config.verbose_name) if config else "",
+        "off": one.mode is ScorerMode.OFF,
+        "mode": one.mode.label,
+        "tone": "warn" if one.mode is ScorerMode.OFF else "info",
+        "waits_for": _waits_for(one),
+        "address": _address(one),
+    }
+
+
+def _waits_for(one: Aside) -> str:
+    if one.mode is ScorerMode.OFF:
+        return _(
+            "Staff, to switch it on: as “Shadow” it is trained and judged, and publishes nothing."
+        )
+    if one.needs:
+        return _("More data: %(needs)s.") % {"needs": "; ".join(map(_need, one.needs))}
+    if one.error:
+        return _("Somebody to look at its error: %(error)s") % {"error": one.error}
+    return _("Its first training: scorers are trained each night.")
+
+
+def _need(need: Mapping[str, Any]) -> str:
+    return _("%(found)s of %(wanted)s %(what)s") % {
+        "found": count_shown(need["found"]),
+        "wanted": count_shown(need["wanted"]),
+        "what": _NEEDS.get(need["what"], need["what"]),
+    }
+
+
+def _address(one: Aside) -> str:
+    """Where its setting is changed, or made."""
+    if one.setting is not None:
+        return reverse("admin:scoring_scorersetting_change", args=[one.setting.pk])
+    begun = urlencode({"key": one.scorer_class.key, "mode": ScorerMode.SHADOW})
+    return f"{reverse('admin:scoring_scorersetting_add')}?{begun}"
