@@ -274,9 +274,11 @@ def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
         document = card.get(key)
         if isinstance(document, Mapping):
             metrics = _metrics(document, card)
+            # Of groups that are found no window comes true: customers are held back instead.
+            held = "resamples" in document
             yield Window(
-                title=title,
-                span=_span(document),
+                title=_("Customers held out, of whom nothing was learned") if held else title,
+                span="" if held else _span(document),
                 rows=int(document.get("rows") or 0),
                 metrics=metrics,
                 levels=[_level(metric) for metric in metrics],

@@ -8,7 +8,6 @@ from django.db.models import Case, When
 from django.utils.translation import gettext as _
 
 from lifecycle_engine.scoring.models import ModelState, ModelVersion, Score, ScoreHistory
-from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Classes, scorers
 
@@ -126,12 +125,6 @@ def classes_known(*, scorer_key: str) -> dict[int, ModelClass]:
         for number, one in version_classes(version).items():
             found.setdefault(number, one)
     return found
-
-
-def classes_in_use(version: ModelVersion, use: Use) -> list[ModelClass]:
-    """A version's classes that are given while its model, or its baseline, is published."""
-    other = "model" if use is Use.BASELINE else "baseline"
-    return [one for one in version_classes(version).values() if one.by != other]
 
 
 def numbers_of(classes: Iterable[ModelClass], by: Literal["model", "baseline"]) -> tuple[int, ...]:

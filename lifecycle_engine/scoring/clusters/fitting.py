@@ -18,7 +18,7 @@ from lifecycle_engine.scoring.classes import (
 )
 from lifecycle_engine.scoring.clusters.matching import numbers_followed
 from lifecycle_engine.scoring.clusters.naming import cluster_traits, clusters_named, names_kept
-from lifecycle_engine.scoring.clusters.stability import logged, stability_measure
+from lifecycle_engine.scoring.clusters.stability import Stability, logged, stability_measure
 from lifecycle_engine.scoring.errors import Need, TrainingDataError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 from lifecycle_engine.scoring.promises import outputs_checked
@@ -71,8 +71,7 @@ def clusters_fit(
     scorer.renumber((), ())
     scorer.fit_clusters(frame, rng=rng, progress=progress)
     clock.lap("fit for use")
-    found_again = stability.found_again(scorer.assign(stability.held))
-    classes = _classes(scorer, frame, found_again)
+    classes = _classes(scorer, frame, stability)
     places = _map(scorer, frame, rng)
     metrics = {name: one.as_json() for name, one in stability.comparisons.items()}
     gone = _gone(scorer, classes)
@@ -95,9 +94,7 @@ def clusters_fit(
     return Trained(len(frame), stability.comparisons, card, classes=classes)
 
 
-def _classes(
-    scorer: ClusterScorer, frame: pd.DataFrame, found_again: Sequence[float]
-) -> list[ModelClass]:
+def _classes(scorer: ClusterScorer, frame: pd.DataFrame, stability: Stability) -> list[ModelClass]:
     """The clusters of model and baseline with their numbers and names; the scorer goes by them."""
     before, taken = _before(scorer, frame), classes_known(scorer_key=scorer.key)
     ours, theirs = scorer.assign(frame), scorer.assign_baseline(frame)
@@ -114,17 +111,19 @@ def _classes(
         )
     )
     scorer.renumber(numbers, others)
-    known = dict(enumerate(found_again))
-    classes = [
-        replace(one, agreement=known.get(one.place or 0))
-        for one in _told(scorer, frame, ours, numbers)
-    ]
-    classes += [replace(one, by="baseline") for one in _told(scorer, frame, theirs, others)]
+    again = stability.found_again(scorer.assign(stability.held))
+    base = stability.found_again(scorer.assign_baseline(stability.held), baseline=True)
+    classes = _told(scorer, frame, ours, numbers, again)
+    classes += [replace(one, by="baseline") for one in _told(scorer, frame, theirs, others, base)]
     return names_kept(sorted(classes, key=lambda one: one.number), before.classes, scorer.words)
 
 
 def _told(
-    scorer: ClusterScorer, frame: pd.DataFrame, places: Labels, numbers: Sequence[int]
+    scorer: ClusterScorer,
+    frame: pd.DataFrame,
+    places: Labels,
+    numbers: Sequence[int],
+    again: Mapping[int, float],
 ) -> list[ModelClass]:
     """Each cluster with its name, its size and what sets it apart."""
     traits = cluster_traits(logged(frame), places, list(frame.columns))
@@ -138,6 +137,7 @@ def _told(
             place=place,
             customers=counts[place],
             share=counts[place] / len(places),
+            agreement=again.get(place),
             traits=traits[place],
         )
         for place, number in enumerate(numbers)

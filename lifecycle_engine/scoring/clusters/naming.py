@@ -83,12 +83,15 @@ def _still_so(before: ModelClass, now: ModelClass, words: Words) -> bool:
 
 
 def _words(traits: Sequence[Trait], words: Words) -> tuple[str, ...]:
-    """Of each trait of at least medium size its word; features of one pair of words have one."""
-    found: dict[tuple[str, str], str] = {}
+    """Of each trait of at least medium size its word; features of one pair of words have one.
+
+    A pair may be the other way round: a mean gap between orders is long where orders are rare.
+    """
+    found: dict[frozenset[str], str] = {}
     for trait in traits:
         pair = words.get(trait.feature)
         if pair is not None and abs(trait.difference) >= MEDIUM:
-            found.setdefault(pair, pair[0] if trait.difference > 0 else pair[1])
+            found.setdefault(frozenset(pair), pair[0] if trait.difference > 0 else pair[1])
     return tuple(found.values())[:WORDS_MOST]
 
 

@@ -24,21 +24,22 @@ class Stability:
     Attributes:
         comparisons: model beside baseline, the one that decides first.
         held: the features of those who were held out.
-        again: how the fit to each resample groups them.
+        again: how the model and the baseline that were fitted to each resample group them.
     """
 
     comparisons: dict[str, Comparison]
     held: pd.DataFrame
-    again: Sequence[Labels]
+    again: Sequence[tuple[Labels, Labels]]
 
-    def found_again(self, places: Labels) -> list[float]:
-        """Of each cluster of the held-out customers how far the other fits find it, on average.
+    def found_again(self, places: Labels, *, baseline: bool = False) -> dict[int, float]:
+        """By place how far the other fits find each cluster of the held-out customers, on average.
 
         The mean of the largest Jaccard index with a cluster of each (Hennig 2007, who calls what
         is found to 0.75 valid and what is found to less than 0.6 not to be trusted).
         """
-        each = [jaccards(places, one).max(axis=1, initial=0.0) for one in self.again]
-        return [float(one) for one in np.mean(each, axis=0)]
+        others = [theirs if baseline else ours for ours, theirs in self.again]
+        means = np.mean([jaccards(places, one).max(axis=1, initial=0.0) for one in others], axis=0)
+        return {int(place): float(means[place]) for place in np.unique(places)}
 
 
 def stability_measure(
@@ -70,7 +71,7 @@ def stability_measure(
         )
         found[name] = paired(ours, theirs)
     found["explained"] = _explained(held, *first, rng=rng)
-    return Stability(found, held, [one for one, _base in again])
+    return Stability(found, held, again)
 
 
 def paired(ours: Floats, theirs: Floats) -> Comparison:

@@ -104,6 +104,7 @@ def test_the_card_shows_the_map_and_what_sets_classes_apart(admin_client, versio
     assert '<span class="le-badge le-badge-bad">0.55</span>' in found
     assert "Not found any more" in found
     assert "10 resamples" in found
+    assert "Customers held out" in found
     assert "Judging" in found
 
 

@@ -16,6 +16,7 @@ WORDS = {
     "orders_7d": ("frequent", "rare"),
     "spend": ("high spend", "low spend"),
     "nights": ("by night", "by day"),
+    "gaps": ("rare", "frequent"),
 }
 
 
@@ -47,6 +48,11 @@ def test_features_that_say_the_same_say_it_once():
     assert named([("orders", 2.0), ("orders_7d", 1.5), ("spend", -0.9)]) == [
         ("frequent", "low spend")
     ]
+
+
+def test_nor_does_it_say_it_again_by_a_feature_that_counts_the_other_way():
+    assert named([("orders", 2.0), ("gaps", -1.5), ("spend", 1.0)]) == [("frequent", "high spend")]
+    assert named([("orders", 2.0), ("gaps", 0.9)]) == [("frequent",)]
 
 
 def test_where_nothing_is_of_medium_size_it_is_like_most():

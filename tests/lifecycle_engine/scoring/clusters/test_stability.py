@@ -68,7 +68,8 @@ def test_each_cluster_is_told_how_far_it_is_found_again(blobs):
     places = (found.held["a"] > 10).to_numpy().astype(np.int64)
 
     # The right one is one of the three; the other two are one here, so half of it is found.
-    assert found.found_again(places) == pytest.approx([0.5, 1.0], abs=0.1)
+    assert found.found_again(places) == pytest.approx({0: 0.5, 1: 1.0}, abs=0.1)
+    assert found.found_again(places * 2) == pytest.approx({0: 0.5, 2: 1.0}, abs=0.1)
 
 
 def test_what_is_explained_is_the_variance_between_the_clusters():
