@@ -1,19 +1,16 @@
-"""Scorer settings, model versions, scores and recommendations in the admin."""
-
-from typing import Any
+"""Scorer settings, model versions and recommendations in the admin."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
 from lifecycle_engine.core.words import duration_words
+from lifecycle_engine.scoring import score_admin  # noqa: F401 - registers the lists of scores
 from lifecycle_engine.scoring.backtest_models import Backtest, BacktestState
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.check_models import CheckState, ModelCheck
-from lifecycle_engine.scoring.classes import class_name
 from lifecycle_engine.scoring.forms import ScorerSettingForm
 from lifecycle_engine.scoring.lookalike_models import (
     Lookalike,
@@ -25,8 +22,6 @@ from lifecycle_engine.scoring.models import (
     ModelState,
     ModelVersion,
     Recommendation,
-    Score,
-    ScoreHistory,
     ScorerMode,
     ScorerSetting,
 )
@@ -144,35 +139,6 @@ class ModelCheckAdmin(RecordAdmin):
     def state_shown(self, check: ModelCheck) -> tuple[str, str]:
         """The state as a coloured label."""
         return check.state, str(check.get_state_display())
-
-
-class ScoreLikeAdmin(RecordAdmin):
-    """Scores of any time, by name where they are classes' numbers."""
-
-    list_display = ["customer", "scorer_key", "score", "percentile", "as_of", "model_version"]
-    list_select_related = ["customer", "model_version"]
-    search_fields = ["=customer__external_id", "=scorer_key"]
-    ordering = ["-id"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Without the models' cards, which are long."""
-        rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.defer("model_version__card")
-
-    @admin.display(description=_("value"))
-    def score(self, row: Score | ScoreHistory) -> str:
-        """The value, or what the class is called."""
-        return class_name(row.model_version, row.value) or f"{row.value:.4g}"
-
-
-@admin.register(Score)
-class ScoreAdmin(ScoreLikeAdmin):
-    """Each customer's newest scores."""
-
-
-@admin.register(ScoreHistory)
-class ScoreHistoryAdmin(ScoreLikeAdmin):
-    """Scores as they were."""
 
 
 @admin.register(ScoreReasons)

@@ -156,3 +156,4 @@ def test_a_customer_is_told_by_the_class_s_name(admin_client, moved):
     assert "Frequent, high spend" in found  # What it was before.
     lists = get(admin_client, "scoring_score_changelist")
     assert "Long away" in lists
+    assert "50" not in re.sub("<[^>]+>", "", lists.split("Long away")[1])[:20]
