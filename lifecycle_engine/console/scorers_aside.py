@@ -45,9 +45,7 @@ def _row(one: Aside) -> dict[str, Any]:
 
 def _waits_for(one: Aside) -> str:
     if one.mode is ScorerMode.OFF:
-        return _(
-            "Staff, to switch it on: as “Shadow” it is trained and judged, and publishes nothing."
-        )
+        return _("Staff, to switch it on.")
     if one.needs:
         return _("More data: %(needs)s.") % {"needs": "; ".join(map(_need, one.needs))}
     if one.error:
