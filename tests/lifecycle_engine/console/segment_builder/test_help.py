@@ -12,12 +12,14 @@ from lifecycle_engine.console.segment_builder.suggestions import Asked, source_o
 from lifecycle_engine.customers.models import Attribute
 from lifecycle_engine.events.services import events_ingest
 from lifecycle_engine.messaging.suppressions import suppression_add
+from lifecycle_engine.scoring.classes import ModelClass
 from lifecycle_engine.segments.drafts_check import config_problems
 from lifecycle_engine.segments.models import Segment
 from lifecycle_engine.segments.preview_sessions import preview_sessions
 from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.factories.customers import ConsentFactory
 from tests.factories.rewards import OfferFactory
+from tests.factories.scoring import ModelVersionFactory
 from tests.factories.segments import NOW, SegmentFactory, rule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now")]
@@ -42,6 +44,22 @@ def test_what_a_field_refers_to_is_completed(condition, field, term, value, note
     found = suggestions(source_of(condition, (field,)), asked)
 
     assert [(one.value, one.note) for one in found] == [(value, note)]
+
+
+@pytest.mark.parametrize("term", ["2", "away"])
+def test_a_class_is_found_by_its_number_and_by_its_name(term):
+    named = ((1, "frequent"), (2, "long away"))
+    ModelVersionFactory(
+        scorer_key="persona.behaviour",
+        classes=[ModelClass(number, (word,)).as_json() for number, word in named],
+    )
+    node = {"condition": "score.class", "scorer": "persona.behaviour"}
+    asked = Asked(term=term, node=node, place=("classes",), at=NOW)
+
+    with override("en"):
+        found = suggestions(source_of("score.class", ("classes",)), asked)
+
+    assert [(one.value, one.note) for one in found] == [("2", "Long away")]
 
 
 @pytest.mark.parametrize(
