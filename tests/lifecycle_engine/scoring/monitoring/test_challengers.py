@@ -5,6 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from django.urls import reverse
+from django.utils import translation
 
 from lifecycle_engine.console.monitoring_page import standing_shown
 from lifecycle_engine.scoring.check_models import ModelCheck
@@ -68,7 +69,8 @@ def test_a_better_shadow_is_said_to_be_and_nothing_is_promoted_by_it(in_use):
     (standing,) = standings(at=AS_OF, scorer_key=KEY)
     (told,) = standing.as_json()["challengers"]
     assert (told["model"], told["state"], told["champion"]) == (2, "shadow", 1)
-    assert "Look at the card of #2" in " ".join(standing_shown(standing)["next"])
+    with translation.override("en"):
+        assert "Look at the card of #2" in " ".join(standing_shown(standing)["next"])
 
 
 def test_one_that_says_the_same_can_not_be_told_apart(in_use):
