@@ -16,6 +16,7 @@ import django
 import hypothesis
 import psycopg
 import pytest
+from django.utils import translation
 
 # How long an example takes says more about what else the machine does.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -107,6 +108,13 @@ def _own_warehouse(settings, tmp_path):
     """Every test starts with an empty columnar copy, and an empty erasure log, of its own."""
     settings.WAREHOUSE_URL = warehouse_url(tmp_path / "warehouse")
     settings.ERASURE_LOG = tmp_path / "erasures.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def _own_language():
+    """A page asked for in another language leaves it active; no test after it sees that."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
