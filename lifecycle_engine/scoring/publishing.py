@@ -52,9 +52,10 @@ def scores_publish(*, run: ScoringRun, objectors: Collection[int]) -> Published:
     live = _held(run)
     sql_execute("scoring", "publishing_memory")
     sql_execute("scoring", "score_incoming_create")
-    staged = {"run_id": run.pk, "objectors": sorted(objectors)}
+    classes = bool(run.model_version.classes)
+    staged = {"run_id": run.pk, "objectors": sorted(objectors), "ranked": not classes}
     customers = sql_execute("scoring", "incoming_rank", _params(run) | staged)
-    counts = dict(sql_rows("scoring", "class_counts")) if run.model_version.classes else {}
+    counts = dict(sql_rows("scoring", "class_counts")) if classes else {}
     written = withdrawn = 0
     if live:
         sql_execute("scoring", "score_incoming_close")

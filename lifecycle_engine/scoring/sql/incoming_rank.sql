@@ -1,6 +1,7 @@
 -- Fills score_incoming with what a run has staged, each score with where it stands among all, from
 -- 0 to 100; equal scores stand equally, in the middle of their places. Left out is who objected to
 -- profiling, was erased or became part of another customer since the features were computed.
+-- The number of a class stands nowhere: it has 0, so that only who changes class changes.
 -- A score never goes back in time, and one that is as it was is not touched. By customer, so that
 -- the indexes of what is written from this grow at their end.
 INSERT INTO score_incoming (customer_id, value, percentile, score_id, differs, moved)
@@ -25,11 +26,11 @@ FROM (
     SELECT
         staged.customer_id,
         staged.value,
-        (
+        CASE WHEN %(ranked)s THEN (
             (rank() OVER (ORDER BY staged.value)
                 + (count(*) OVER (PARTITION BY staged.value) - 1) / 2.0::double precision)
             / count(*) OVER () * 100
-        ) AS percentile
+        ) ELSE 0 END AS percentile
     FROM scoring_incoming AS staged
     JOIN customers_customer AS customer ON customer.id = staged.customer_id
     WHERE staged.run_id = %(run_id)s

@@ -86,6 +86,20 @@ def test_a_later_moment_adds_history_only_for_who_moved(customers, model):
     assert history() == [(a, AS_OF, 1.0), (b, AS_OF, 2.0), (b, later, 3.0)]
 
 
+def test_of_classes_only_who_changes_class_has_history(customers, model):
+    a, b, c, _ = customers
+    model.classes = {"1": "often", "2": "rarely"}
+    model.save()
+    publish(model, [(a, 1.0), (b, 2.0), (c, 2.0)])
+    later = AS_OF + timedelta(days=1)
+
+    publish(model, [(a, 1.0), (b, 2.0), (c, 1.0)], as_of=later)
+
+    assert [row for row in history() if row[1] == later] == [(c, later, 1.0)]
+    assert ScoringRun.objects.latest("pk").class_counts == {"1": 2, "2": 1}
+    assert set(Score.objects.values_list("percentile", flat=True)) == {0.0}
+
+
 def test_an_earlier_moment_changes_nothing(customers, model):
     a, b, *_ = customers
     publish(model, [(a, 1.0), (b, 2.0)])
