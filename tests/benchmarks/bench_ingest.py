@@ -34,14 +34,15 @@ from lifecycle_engine.events.services import events_ingest
 from tests.site import Site
 
 BATCH = 5_000
-BATCHES = 10
+BATCHES = 20
 #: For the web server: threads open their connections and customers are made in the first second.
-SENT_BATCHES = 50
+SENT_BATCHES = 100
 WARM_REQUESTS = 200
 CUSTOMERS = 2_500
 CONNECTIONS = 4
-#: How often web server and bare COPY take turns: each turn begins and ends with idle connections.
-TURNS = 5
+#: How often web server and bare COPY take turns. Each turn opens connections, and how these fall to
+#: the web server's processes is luck, which matters: so there are many turns.
+TURNS = 10
 REQUEST_EVENTS = 100
 RECEIVED_AT = datetime(2017, 12, 1, tzinfo=UTC)
 
@@ -69,7 +70,7 @@ def _order(number: int) -> dict[str, Any]:
 
 def _batches(prefix: str, make: Any, count: int = BATCHES) -> Iterator[list[dict[str, Any]]]:
     start = RECEIVED_AT - timedelta(days=364)
-    minutes = 10 * BATCHES / count
+    minutes = 500_000 / (BATCH * count)  # Together most of the year.
     for batch in range(count):
         yield [
             {
