@@ -23,6 +23,7 @@ from lifecycle_engine.scoring.errors import ModelChangeError
 from lifecycle_engine.scoring.monitoring.findings import SETTLING_DAYS
 from lifecycle_engine.scoring.monitoring.selectors import Standing, standings
 from lifecycle_engine.scoring.monitoring.uses import use_set
+from lifecycle_engine.scoring.schedule import scorer_queue
 from lifecycle_engine.scoring.use_models import Use, UseCause
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -87,7 +88,7 @@ def monitoring_use(request: HttpRequest, key: str) -> HttpResponse:
         raise PermissionDenied
     to = request.POST.get("to", "")
     if to == "check" and key in scorers:
-        enqueue("scoring.check", queue="gpu", scorer_key=key)
+        enqueue("scoring.check", queue=scorer_queue(key), scorer_key=key)
         messages.success(request, _("The check is queued. Look again in a minute."))
     elif to in Use.values:
         try:

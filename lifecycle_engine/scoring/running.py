@@ -41,6 +41,7 @@ from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_c
 from lifecycle_engine.scoring.publishing import Published, recommendations_publish, scores_publish
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
+from lifecycle_engine.scoring.schedule import scorer_queue
 from lifecycle_engine.scoring.selectors import model_champion
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.scoring.use_models import Use
@@ -82,7 +83,7 @@ def runs_look_after() -> None:
     for run in ScoringRun.objects.filter(state=RunState.RUNNING):
         with advisory_lock(f"scoring:{run.scorer_key}") as free:
             if free:
-                enqueue("scoring.resume_run", queue="gpu", run_id=run.pk)
+                enqueue("scoring.resume_run", queue=scorer_queue(run.scorer_key), run_id=run.pk)
     frames_forget()
     frames_sweep()
 
@@ -195,7 +196,7 @@ def _shards_score(run: ScoringRun, scorer: Scorer, excluded: set[int], job: JobH
     frame = run.frame or frame_for(run, scorer, excluded=excluded)
     waiting = run.shards - len(run.shards_done)
     for _helper in range(min(waiting - 1, HELPERS)):
-        enqueue("scoring.help_run", queue="gpu", run_id=run.pk)
+        enqueue("scoring.help_run", queue=scorer.queue, run_id=run.pk)
     while True:
         busy = _shard_next(run, scorer)
         done = sum(frame.parts[number]["customers"] for number in run.shards_done)

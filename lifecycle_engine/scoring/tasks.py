@@ -1,4 +1,4 @@
-"""Training and scoring as background work, routed to the ``gpu`` queue by the settings.
+"""Training and scoring as background work, on the queue that each scorer names.
 
 Every worker loads every app's tasks, also those that never train. So the services, and with them
 skops, which loads all of scikit-learn and its test tools, are imported when a task runs.
@@ -15,6 +15,7 @@ from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import enqueue, job_run
 from lifecycle_engine.scoring.models import ScorerMode
 from lifecycle_engine.scoring.run_models import ScoringRun
+from lifecycle_engine.scoring.schedule import scorer_due, scorer_queue
 from lifecycle_engine.scoring.selectors import scorer_mode
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -49,12 +50,16 @@ def model_evaluate(*, scorer_key: str, as_of: str) -> None:
 
 @shared_task(name="scoring.refresh")
 def scorers_refresh() -> None:
-    """Have every scorer that isn't switched off trained and run, each in a task of its own."""
+    """Have every scorer that is due and not switched off trained and run, each in its own task."""
     # As of one moment: then scorers that want the same features have them computed once.
-    as_of = business_now().isoformat()
+    at = business_now()
     for key in scorers.keys():  # noqa: SIM118 - a registry yields classes
-        if scorer_mode(scorer_key=key) is not ScorerMode.OFF:
-            enqueue("scoring.train_and_run", queue="gpu", scorer_key=key, as_of=as_of)
+        if scorer_mode(scorer_key=key) is ScorerMode.OFF:
+            continue
+        due = scorer_due(scorer_key=key, at=at)
+        task = "scoring.train_and_run" if due.training else "scoring.run"
+        if due.training or due.run:
+            enqueue(task, queue=scorer_queue(key), scorer_key=key, as_of=at.isoformat())
 
 
 @shared_task(name="scoring.run")
@@ -131,7 +136,7 @@ def scorers_check(*, scorer_key: str | None = None) -> None:
     if scorer_key is None:
         for key in scorers.keys():  # noqa: SIM118 - a registry yields classes
             if scorer_mode(scorer_key=key) is not ScorerMode.OFF:
-                enqueue("scoring.check", queue="gpu", scorer_key=key)
+                enqueue("scoring.check", queue=scorer_queue(key), scorer_key=key)
         return
     from lifecycle_engine.scoring.monitoring import services as monitoring  # noqa: PLC0415
 
@@ -144,13 +149,18 @@ def _checked(scorer_key: str) -> Iterator[None]:
     try:
         yield
     finally:
-        enqueue("scoring.check", queue="gpu", scorer_key=scorer_key)
+        enqueue("scoring.check", queue=scorer_queue(scorer_key), scorer_key=scorer_key)
 
 
 def _run_follow(scorer_key: str, as_of: datetime) -> None:
     """Have done what new scores want."""
     enqueue("segments.refresh", cause="scores")
-    enqueue("scoring.explain", queue="gpu", scorer_key=scorer_key, as_of=as_of.isoformat())
+    enqueue(
+        "scoring.explain",
+        queue=scorer_queue(scorer_key),
+        scorer_key=scorer_key,
+        as_of=as_of.isoformat(),
+    )
 
 
 def _moment(as_of: str | None, at: datetime) -> datetime:

@@ -108,6 +108,13 @@ class BaseScorer(Extension):
     minimum: ClassVar[MinimumData] = MinimumData()
     #: Whether it is off until staff switch it on, since it costs much or helps few shops.
     opt_in: ClassVar[bool] = False
+    #: The Celery queue of its work. Workers of ``gpu`` may load TensorFlow; those of any other,
+    #: such as ``default``, fork and must not.
+    queue: ClassVar[str] = "gpu"
+    #: How many days apart it is trained, and run. The engine looks each night; a training is
+    #: followed by a run.
+    train_every_days: ClassVar[int] = 1
+    run_every_days: ClassVar[int] = 1
 
     def __init__(self, config: Any = None) -> None:
         self.config: Any = config if config is not None else self.Config()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: What the model says for all of its tasks, since one frame is for all of them.
 _SHARED = (
     *("Config", "features", "own_feature_names", "sequence", "horizon_days", "history_days"),
-    *("cutoff_count", "cutoff_step_days", "chooses", "opt_in"),
+    *("cutoff_count", "cutoff_step_days", "chooses", "opt_in", "queue", "train_every_days"),
 )
 
 
@@ -55,6 +55,8 @@ class SharedModel:
     cutoff_step_days: ClassVar[int] = 15
     chooses: ClassVar[bool] = True
     opt_in: ClassVar[bool] = False
+    queue: ClassVar[str] = "gpu"
+    train_every_days: ClassVar[int] = 1
 
     def __init__(self, config: Any = None) -> None:
         self.config: Any = config if config is not None else self.Config()

@@ -29,6 +29,7 @@ from lifecycle_engine.scoring.monitoring.inputs import copy_hours, run_figures
 from lifecycle_engine.scoring.monitoring.outcomes import outcome_figures
 from lifecycle_engine.scoring.monitoring.uses import use_open, use_set
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
+from lifecycle_engine.scoring.schedule import scorer_queue
 from lifecycle_engine.scoring.use_models import Use, UseCause
 from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import scorers
@@ -267,7 +268,12 @@ def _fall_back(run: ScoringRun, found: Sequence[Finding], limits: Limits, at: da
     except ModelChangeError as error:
         logger.warning("Scorer %s does not fall back: %s", run.scorer_key, error)
         return
-    enqueue("scoring.run", queue="gpu", scorer_key=run.scorer_key, as_of=at.isoformat())
+    enqueue(
+        "scoring.run",
+        queue=scorer_queue(run.scorer_key),
+        scorer_key=run.scorer_key,
+        as_of=at.isoformat(),
+    )
 
 
 def _told(finding: Finding) -> str:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
+from lifecycle_engine.scoring.schedule import scorer_queue
 from lifecycle_engine.scoring.target_models import Target, TargetPopulation
 from lifecycle_engine.scoring.targets.definitions import TargetError, definition_check
 from lifecycle_engine.sdk.scorers import scorers
@@ -82,7 +83,7 @@ def target_make(
         target.save(force_insert=True)
         ScorerSetting.objects.get_or_create(key=target.key, defaults={"mode": ScorerMode.LIVE})
         if train:
-            enqueue("scoring.train_and_run", queue="gpu", scorer_key=target.key)
+            enqueue("scoring.train_and_run", queue=scorer_queue(target.key), scorer_key=target.key)
     target.refresh_from_db()
     return target
 

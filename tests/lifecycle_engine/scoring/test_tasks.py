@@ -1,6 +1,6 @@
 """The Celery entry points: which service is asked, as of when."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from lifecycle_engine.scoring import running, services, tasks
 from lifecycle_engine.scoring.errors import ScorerBusyError, ScorerOutputError
 from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
 from lifecycle_engine.sdk.scorers import scorers
+from tests.factories.scoring import ModelVersionFactory
 
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
 EARLIER = datetime(2017, 11, 1, tzinfo=UTC)
@@ -76,6 +77,20 @@ def test_every_scorer_that_is_not_off_is_trained_and_run(asked):
         ("scoring.train_and_run", {"queue": "gpu", "scorer_key": key, "as_of": NOW.isoformat()})
         for key in wanted
     ]
+
+
+@pytest.mark.django_db
+def test_one_that_is_trained_once_a_week_is_run_on_its_queue_each_night(asked, monkeypatch):
+    alive = scorers.get("value.alive")
+    monkeypatch.setattr(alive, "train_every_days", 7)
+    monkeypatch.setattr(alive, "queue", "heavy")
+    ModelVersionFactory(scorer_key="value.alive", as_of=NOW - timedelta(days=6))
+
+    tasks.scorers_refresh()
+
+    given = {"queue": "heavy", "scorer_key": "value.alive", "as_of": NOW.isoformat()}
+    assert ("scoring.run", given) in asked
+    assert ("scoring.train_and_run", given) not in asked
 
 
 def test_a_busy_scorer_is_not_run_with_the_old_model(asked, monkeypatch):

@@ -1,0 +1,48 @@
+"""When scorers are trained and run, and by which workers."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db.models import Max
+
+from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.run_models import RunState, ScoringRun
+from lifecycle_engine.sdk.scorers import BaseScorer, scorers
+
+#: Nights are not exactly a day apart.
+_EARLY = timedelta(hours=6)
+
+
+class Due(NamedTuple):
+    """What is to be done with a scorer this night; a training is followed by a run."""
+
+    training: bool
+    run: bool
+
+
+def scorer_queue(scorer_key: str) -> str:
+    """The queue of the scorer's work; of one whose plugin is gone that of all others."""
+    return scorers.get(scorer_key).queue if scorer_key in scorers else BaseScorer.queue
+
+
+def scorer_due(*, scorer_key: str, at: datetime) -> Due:
+    """Whether so many days have passed as the scorer wants between trainings, and between runs.
+
+    Raises:
+        UnknownExtensionError: no plugin brings the scorer.
+    """
+    scorer_class = scorers.get(scorer_key)
+    versions = ModelVersion.objects.filter(scorer_key=scorer_key)
+    runs = ScoringRun.objects.filter(
+        scorer_key=scorer_key, state__in=(RunState.PUBLISHED, RunState.SHADOW)
+    )
+    trained, ran = (rows.aggregate(last=Max("as_of"))["last"] for rows in (versions, runs))
+    return Due(
+        _is_over(trained, scorer_class.train_every_days, at),
+        _is_over(ran, scorer_class.run_every_days, at),
+    )
+
+
+def _is_over(last: datetime | None, days: int, at: datetime) -> bool:
+    # What is wanted each night is not put off since somebody asked for it the evening before.
+    return last is None or days <= 1 or at - last >= timedelta(days=days) - _EARLY
