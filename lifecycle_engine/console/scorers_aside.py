@@ -20,6 +20,7 @@ _NEEDS = {
     "negatives": gettext_lazy("customers of whom it did not come true"),
     "classes": gettext_lazy("classes that came true often enough"),
     "days": pgettext_lazy("what training needs", "days of orders"),
+    "memory": gettext_lazy("MiB of free memory"),
 }
 
 
@@ -47,7 +48,9 @@ def _waits_for(one: Aside) -> str:
     if one.mode is ScorerMode.OFF:
         return _("Staff, to switch it on.")
     if one.needs:
-        return _("More data: %(needs)s.") % {"needs": "; ".join(map(_need, one.needs))}
+        return _("More to learn from, or with: %(needs)s.") % {
+            "needs": "; ".join(map(_need, one.needs))
+        }
     if one.error:
         return _("Somebody to look at its error: %(error)s") % {"error": one.error}
     return _("Its first training: scorers are trained each night.")

@@ -14,7 +14,7 @@ class Need:
     """One figure of the data that training needs.
 
     Attributes:
-        what: ``customers``, ``positives``, ``negatives``, ``classes`` or ``days``.
+        what: ``customers``, ``positives``, ``negatives``, ``classes``, ``days`` or ``memory``.
         wanted: how many it must be at least.
         found: how many there are.
     """
@@ -30,11 +30,12 @@ _NEEDS = {
     "negatives": "customers of whom it did not come true",
     "classes": "classes that came true often enough",
     "days": "days of orders",
+    "memory": "MiB of free memory",
 }
 
 
 class TrainingDataError(ScoringError):
-    """There is too little history to learn from; the message has the numbers.
+    """There is too little to learn from, or to learn with; the message has the numbers.
 
     Attributes:
         needs: what there is too little of.

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from lifecycle_engine.core.memory import memory_available
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import Need, TrainingDataError
@@ -99,11 +100,14 @@ def timeline(scorer: Scorer, *, as_of: datetime) -> Timeline:
 
 
 def days_check(scorer: BaseScorer, *, as_of: datetime) -> datetime:
-    """The first order, if it is long enough ago.
+    """The first order, if it is long enough ago, and there is the memory that training takes.
 
     Raises:
         TrainingDataError: it is not, or there is none.
     """
+    free, memory = memory_available(), scorer.minimum.memory_mib
+    if memory and free is not None and free < memory:
+        raise TrainingDataError.of_needs(scorer.key, [Need("memory", memory, free)])
     first = datasets.first_event(as_of=as_of)
     found = 0 if first is None else (as_of - first).days
     wanted = days_needed(scorer)

@@ -91,12 +91,15 @@ class MinimumData:
             for choices and in the one that judges.
         negatives: how many outcomes of 0, where the output is a probability.
         days: how many days of orders there must be; None for what the windows need.
+        memory_mib: how many MiB of memory must be free where it is trained, so that it is refused
+            with both numbers instead of being killed on the way.
     """
 
     customers: int = 100
     positives: int = 10
     negatives: int = 10
     days: int | None = None
+    memory_mib: int = 0
 
 
 class BaseScorer(Extension):

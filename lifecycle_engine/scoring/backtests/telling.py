@@ -28,6 +28,7 @@ _WANTED = {
         "customers of whom it did not come true: %(wanted)s needed, %(found)s there"
     ),
     "days": gettext_lazy("days of orders: %(wanted)s needed, %(found)s there"),
+    "memory": gettext_lazy("MiB of free memory: %(wanted)s needed, %(found)s there"),
 }
 
 
