@@ -5,7 +5,7 @@ advisory lock; PostgreSQL gives it up when a killed process's connection ends. W
 same backtest over the same data then goes on after the last month that is done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -288,16 +288,25 @@ def _folder(backtest: Backtest) -> str:
 
 
 def _files_keep(backtest: Backtest, champion: Champion | None) -> None:
-    """Remove the backtest's models but the champion's, also what a killed process left there."""
+    """Remove the backtest's models but the champion's, also what a killed process left there.
+
+    Those of a task lie beside those of the tasks that were trained with it.
+    """
     kept = set() if champion is None else {champion.artefact, champion.held_artefact}
-    for path in list(_files(f"{_folder(backtest)}/{backtest.scorer_key}")):
-        if path not in kept:
-            default_storage.delete(path)
+    folder = _folder(backtest)
+    for scorer_folder in [f"{folder}/{name}" for name in _listed(folder)[0]]:
+        for path in [f"{scorer_folder}/{name}" for name in _listed(scorer_folder)[1]]:
+            if path not in kept:
+                default_storage.delete(path)
+        if champion is None:
+            default_storage.delete(scorer_folder)
     if champion is None:
-        default_storage.delete(f"{_folder(backtest)}/{backtest.scorer_key}")
-        default_storage.delete(_folder(backtest))
+        default_storage.delete(folder)
 
 
-def _files(folder: str) -> Iterator[str]:
-    with suppress(FileNotFoundError):
-        yield from (f"{folder}/{name}" for name in default_storage.listdir(folder)[1])
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders and files in it; none where it is not there."""
+    try:
+        return default_storage.listdir(folder)
+    except FileNotFoundError:
+        return [], []

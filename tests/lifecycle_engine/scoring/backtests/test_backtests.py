@@ -28,6 +28,7 @@ from lifecycle_engine.scoring.services import model_train
 from lifecycle_engine.sdk.errors import UnknownExtensionError
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.warehouse.mirror import mirror_run
+from tests.dummy_plugin import lines
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS, _order
 
 LAPSE, SPEND, AGAIN = "dummy.lapse", "dummy.spend", "dummy.again"
@@ -56,6 +57,15 @@ def without_time(backtest):
 def files():
     folders = default_storage.listdir("")[0] if default_storage.exists("") else []
     return "backtests" in folders and bool(default_storage.listdir("backtests")[0])
+
+
+def test_a_task_leaves_no_models_of_those_that_were_trained_with_it(shop):
+    with scorers.temporarily(lines.Returns, lines.Spends, lines.Costs):
+        backtest = roll(key=lines.Returns.key, first=DECEMBER)
+
+    assert backtest.state == "finished"
+    assert [month.state for month in months(backtest)] == [MonthState.JUDGED]
+    assert not files()
 
 
 def test_each_month_is_trained_and_judged_and_nothing_live_is_touched(shop, dummy):
