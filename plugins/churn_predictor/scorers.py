@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -164,14 +165,14 @@ class ChurnRisk(Churn):
             self._choose(frame, target, validation, rng, progress)
             return
         methods: tuple[Method, ...] = (self._method,) if self._method else ()
-        wanted: Any = (self._chosen, frame, target, methods, seed_drawn(rng), progress)
-        fitted = self._fit_one(*wanted, augments=self._augments)
+        seed = seed_drawn(rng)
+        fit = partial(self._fit_one, self._chosen, frame, target, methods, seed, progress)
+        fitted = fit(augments=self._augments)
         self._model = fitted.model
         self._calibration = fitted.curves.get(self._method, Calibration())
         self._unsearched = None
         if self._is_to_be_judged and self._search and self._search.found:
-            default = self._default_settings
-            self._unsearched = self._fit_one(*wanted, augments=self._augments, settings=default)
+            self._unsearched = fit(augments=self._augments, settings=self._default_settings)
         self._is_to_be_judged = False
 
     def predict(self, frame: pd.DataFrame) -> "pd.Series[float]":

@@ -102,7 +102,7 @@ def _beside(run: ScoringRun, version: ModelVersion, past: Past) -> dict[str, Any
     scorer = scorer_restored(version=version)
     assert isinstance(scorer, Scorer)  # noqa: S101 - as its champion is.
     frame = datasets.feature_frame(
-        *(scorer,),
+        scorer,
         as_of=run.as_of,
         excluded=profiling_objectors(at=None),
         only=past.ids.tolist(),
