@@ -1,6 +1,5 @@
 """Training, scoring and judging, from the real log to published scores."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +13,7 @@ from django.db import connection
 
 from lifecycle_engine.core.models import JobRun, JobState
 from lifecycle_engine.customers.models import Consent, Customer
-from lifecycle_engine.scoring import datasets, timelines
+from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.errors import (
     ArtefactError,
@@ -285,21 +284,6 @@ def test_a_tampered_model_does_not_score(shop, dummy):
         scorer_run(scorer_key=LAPSE, as_of=AS_OF)
 
     assert scores() == []
-
-
-def test_a_training_that_would_not_fit_into_memory_is_refused_with_the_numbers(
-    shop, dummy, monkeypatch
-):
-    lapse = scorers.get(LAPSE)
-    monkeypatch.setattr(lapse, "minimum", replace(lapse.minimum, memory_mib=4000))
-    monkeypatch.setattr(timelines, "memory_available", lambda: 1200)
-
-    with pytest.raises(TrainingDataError, match="4,000 MiB of free memory; there are 1,200"):
-        train()
-
-    assert JobRun.objects.latest("pk").result["needs"][0]["what"] == "memory"
-    monkeypatch.setattr(timelines, "memory_available", lambda: None)  # Where nobody says.
-    assert train().number == 1
 
 
 def test_a_scorer_is_refused_with_the_reason(shop, dummy):
