@@ -1,6 +1,5 @@
 """Scorers that are not in use, under *Monitoring*: what each waits for, and where to switch it."""
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,20 +7,10 @@ from django.apps import apps
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from lifecycle_engine.console.figures import count_shown
 from lifecycle_engine.scoring.models import ScorerMode
 from lifecycle_engine.scoring.monitoring.selectors import Aside, scorers_aside
-
-_NEEDS = {
-    "customers": gettext_lazy("customers"),
-    "positives": gettext_lazy("customers of whom it came true"),
-    "negatives": gettext_lazy("customers of whom it did not come true"),
-    "classes": gettext_lazy("classes that came true often enough"),
-    "days": pgettext_lazy("what training needs", "days of orders"),
-    "memory": gettext_lazy("MiB of free memory"),
-}
+from lifecycle_engine.scoring.needs import needs_told
 
 
 def aside_shown() -> list[dict[str, Any]]:
@@ -48,20 +37,10 @@ def _waits_for(one: Aside) -> str:
     if one.mode is ScorerMode.OFF:
         return _("Staff, to switch it on.")
     if one.needs:
-        return _("More to learn from, or with: %(needs)s.") % {
-            "needs": "; ".join(map(_need, one.needs))
-        }
+        return _("More to learn from, or with (%(needs)s).") % {"needs": needs_told(one.needs)}
     if one.error:
         return _("Somebody to look at its error: %(error)s") % {"error": one.error}
     return _("Its first training: scorers are trained each night.")
-
-
-def _need(need: Mapping[str, Any]) -> str:
-    return _("%(found)s of %(wanted)s %(what)s") % {
-        "found": count_shown(need["found"]),
-        "wanted": count_shown(need["wanted"]),
-        "what": _NEEDS.get(need["what"], need["what"]),
-    }
 
 
 def _address(one: Aside) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -14,21 +14,12 @@ from lifecycle_engine.scoring.backtests.results import (
     Result,
     Verdict,
 )
+from lifecycle_engine.scoring.needs import needs_told
 
 _VERDICTS = {
     Verdict.BETTER: gettext_lazy("Beats its baseline"),
     Verdict.WORSE: gettext_lazy("Worse than its baseline"),
     Verdict.UNCLEAR: gettext_lazy("Cannot be told from its baseline"),
-}
-_WANTED = {
-    "customers": gettext_lazy("customers: %(wanted)s needed, %(found)s there"),
-    "classes": gettext_lazy("classes that came true: %(wanted)s needed, %(found)s there"),
-    "positives": gettext_lazy("customers of whom it came true: %(wanted)s needed, %(found)s there"),
-    "negatives": gettext_lazy(
-        "customers of whom it did not come true: %(wanted)s needed, %(found)s there"
-    ),
-    "days": gettext_lazy("days of orders: %(wanted)s needed, %(found)s there"),
-    "memory": gettext_lazy("MiB of free memory: %(wanted)s needed, %(found)s there"),
 }
 
 
@@ -43,12 +34,7 @@ def month_verdict(month: Month, *, metric: str) -> str:
     if verdict is not None:
         return str(_VERDICTS[verdict])
     if month.state is MonthState.LACKING:
-        needs = ", ".join(
-            str(_WANTED[need.what])
-            % {"wanted": number_format(need.wanted), "found": number_format(need.found)}
-            for need in month.needs
-        )
-        return _("Too little data (%(needs)s)") % {"needs": needs}
+        return _("Too little data (%(needs)s)") % {"needs": needs_told(month.needs)}
     if month.state is MonthState.OPEN:
         day = date_format(month.until, "DATE_FORMAT")
         return _("Not over: what happened is not known until %(day)s") % {"day": day}

@@ -8,6 +8,7 @@ from typing import Any
 
 from lifecycle_engine.core.models import JobRun, JobState
 from lifecycle_engine.scoring.check_models import CheckKind, CheckState, ModelCheck
+from lifecycle_engine.scoring.errors import Need
 from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode, ScorerSetting
 from lifecycle_engine.scoring.monitoring.findings import Limits, age_finding, worst
 from lifecycle_engine.scoring.monitoring.rule import can_fall_back
@@ -239,14 +240,14 @@ class Aside:
         scorer_class: the scorer.
         mode: whether it is to be trained at all.
         setting: what staff have set; None for nothing.
-        needs: what the last training wanted and found too little of, as ``errors.Need``.
+        needs: what the last training wanted and found too little of.
         error: what it failed of otherwise; empty where it did not, or was never tried.
     """
 
     scorer_class: type[BaseScorer]
     mode: ScorerMode
     setting: ScorerSetting | None
-    needs: list[dict[str, Any]]
+    needs: list[Need]
     error: str
 
 
@@ -271,7 +272,7 @@ def scorers_aside() -> list[Aside]:
 def _aside(
     scorer_class: type[BaseScorer], setting: ScorerSetting | None, last: JobRun | None
 ) -> Aside:
-    needs = list(last.result.get("needs") or []) if last else []
+    needs = [Need(**one) for one in (last.result.get("needs") if last else None) or []]
     failed = last is not None and last.state == JobState.FAILED
     return Aside(
         scorer_class=scorer_class,
