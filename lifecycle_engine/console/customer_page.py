@@ -14,8 +14,8 @@ from lifecycle_engine.customers.selectors import profile_ids_of
 from lifecycle_engine.events.models import Product
 from lifecycle_engine.messaging.models import Message
 from lifecycle_engine.rewards.models import Coupon
-from lifecycle_engine.scoring.classes import class_name
-from lifecycle_engine.scoring.models import ModelVersion, Recommendation, Score, ScoreHistory
+from lifecycle_engine.scoring.classes import class_names
+from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
 from lifecycle_engine.scoring.monitoring.uses import uses_published
 from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.segments.models import CustomerStage, Membership, StageTransition
@@ -77,10 +77,8 @@ def scores_with_history(*, customer: Customer) -> list[dict[str, Any]]:
 def _classes_name(found: Sequence[dict[str, Any]]) -> None:
     """Say of what is a class's number what the class is called."""
     rows = [row for one in found for row in one["path"]]
-    wanted = {row.model_version_id for row in rows}
-    versions = ModelVersion.objects.only("classes").in_bulk(wanted)
-    for row in rows:
-        row.class_name = class_name(versions[row.model_version_id], row.value)
+    for row, name in zip(rows, class_names(scores=rows), strict=True):
+        row.class_name = name
 
 
 def stage_path(*, customer: Customer) -> list[StageTransition]:

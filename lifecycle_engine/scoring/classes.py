@@ -1,6 +1,6 @@
 """What the numbers are called that scorers of classes give."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -92,16 +92,15 @@ def version_classes(version: ModelVersion) -> dict[int, ModelClass]:
     return {one.number: one for one in map(ModelClass.read, version.classes)}
 
 
-def class_names(*, scores: Iterable[Score | ScoreHistory]) -> dict[int, str | None]:
-    """What each score is called, by its primary key: None of one that is no class's number.
+def class_names(*, scores: Sequence[Score | ScoreHistory]) -> list[str | None]:
+    """What each score is called, in their order: None of one that is no class's number.
 
     One query, however many scores.
     """
-    rows = list(scores)
-    wanted = {row.model_version_id for row in rows}
+    wanted = {row.model_version_id for row in scores}
     versions = ModelVersion.objects.filter(pk__in=wanted).exclude(classes=[]).only("classes")
     known = {version.pk: version_classes(version) for version in versions}
-    return {row.pk: _named(known.get(row.model_version_id), row.value) for row in rows}
+    return [_named(known.get(row.model_version_id), row.value) for row in scores]
 
 
 def class_name(version: ModelVersion, value: float) -> str | None:

@@ -34,11 +34,11 @@ def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int,
     keys = {row.scorer_key for row in rows if row.pk in reasons}
     scorer_classes = {key: scorers.get(key) for key in keys if key in scorers}
     names = class_names(scores=rows)
-    for score in rows:
+    for score, name in zip(rows, names, strict=True):
         found[score.customer_id][score.scorer_key] = {
             "value": score.value,
-            "percentile": score.percentile if names[score.pk] is None else None,
-            "class": names[score.pk],
+            "percentile": score.percentile if name is None else None,
+            "class": name,
             "as_of": score.as_of.isoformat(),
             "by": uses.get((score.scorer_key, score.as_of), Use.MODEL).value,
             **_reasons(scorer_classes.get(score.scorer_key), reasons.get(score.pk)),

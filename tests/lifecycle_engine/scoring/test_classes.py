@@ -74,7 +74,7 @@ def test_what_is_published_is_shown_by_name(shop, registered):
     score = Score.objects.select_related("customer").order_by("pk").first()
     expected = {0: "No order", 1: "One order", 4: "Several orders"}[int(score.value)]
 
-    assert class_names(scores=[score]) == {score.pk: expected}
+    assert class_names(scores=[score]) == [expected]
     told = scores_section(customer_ids=[score.customer_id], at=AS_OF)[score.customer_id][KEY]
     assert (told["value"], told["class"], told["percentile"]) == (score.value, expected, None)
     number = score.customer.external_id
