@@ -54,6 +54,8 @@ _OTHER = (
 )
 _READING = (
     "_known",
+    "_ordered",
+    "_classed",
     "_moment",
     "_day",
     "_zone",
