@@ -12,7 +12,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 
-from lifecycle_engine.segments.rules import rule_parse, rule_select
+from lifecycle_engine.segments.rules import (
+    RuleEvaluationError,
+    rule_expression,
+    rule_parse,
+    rule_select,
+)
 from tests.lifecycle_engine.segments.rules.leaves import kinds_of, nodes
 from tests.lifecycle_engine.segments.rules.mutants import RULES, compiling_mutants, keys_of
 from tests.lifecycle_engine.segments.rules.reference import selected
@@ -100,13 +105,21 @@ class _Asked:
 
 
 class _AskedWhole(_Asked):
-    """A rule of any shape, by ``rule_select``."""
+    """A rule of any shape, by ``rule_select``, with which ``rule_expression`` has to agree."""
 
     def compiled(self):
         return None
 
     def found(self):
-        return sorted(rule_select(self.parsed, self.tables)["customer_id"].to_pylist())
+        found = sorted(rule_select(self.parsed, self.tables)["customer_id"].to_pylist())
+        try:
+            later = self.tables.execute(rule_expression(self.parsed, self.tables))
+        except RuleEvaluationError:
+            assert self.parsed.root is None or not self.parsed.finished
+        else:
+            assert self.parsed.finished
+            assert sorted(later["customer_id"].to_pylist()) == found
+        return found
 
 
 @cache

@@ -239,13 +239,17 @@ def _standing(rng, at):
             percentile=[0.0, 50.0, 90.0, 100.0, None],
         ),
         "recommendations": list(by_rank.values()),
-        "coupons": _rows(
-            rng,
-            80,
-            offer=["spring", "autumn"],
-            state=["issued", "redeemed", "expired"],
-            expires_at=times,
-        ),
+        "coupons": [
+            *_rows(
+                rng,
+                80,
+                offer=["spring", "autumn"],
+                state=["issued", "redeemed", "expired"],
+                expires_at=times,
+            ),
+            # The only one of its customer, and over at this very moment.
+            {"customer_id": PLAIN[0], "offer": "spring", "state": "issued", "expires_at": at},
+        ],
     }
 
 
