@@ -1,7 +1,10 @@
 """A signed-in browser page that remembers what went wrong on it, and what axe says of it."""
 
 import shutil
+import threading
 from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Literal
 
 from playwright.sync_api import Page
 
@@ -50,6 +53,25 @@ class Watched:
             f"{path}: {what}" if not what.startswith("/") else what for what in self.wrong
         ]
         return self.page
+
+
+def follow(page: Page, role: Literal["button", "link"], name: str) -> None:
+    """Click what leads to another page, and be there: a click alone returns on the old one."""
+    with page.expect_navigation():
+        page.get_by_role(role, name=name, exact=True).click()
+
+
+def answered() -> None:
+    """Wait until the live server has answered all that a closed browser still asked.
+
+    A question that nobody waits for any more would otherwise be computed within the next test, of
+    its settings and of tables that are being emptied, and what it opened would be kept.
+    """
+    name = ThreadingMixIn.process_request_thread.__name__
+    for thread in threading.enumerate():
+        if name in thread.name:
+            thread.join(timeout=30)
+            assert not thread.is_alive(), f"{thread.name} is still answering"
 
 
 def serious(page: Page) -> list[str]:

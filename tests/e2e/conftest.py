@@ -9,7 +9,7 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test import Client
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.browsing import ARGUMENTS, CHROMIUM, Watched
+from tests.e2e.browsing import ARGUMENTS, CHROMIUM, Watched, answered
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +59,4 @@ def watched(browser, live_server, scheme) -> Iterator[Watched]:
     page.set_default_timeout(10_000)
     yield Watched(page, live_server.url)
     context.close()
+    answered()

@@ -19,7 +19,7 @@ from lifecycle_engine.events.models import (
     Reader,
 )
 from lifecycle_engine.segments.models import CustomerStage, Segment
-from tests.e2e.browsing import AXE, CHROMIUM, serious
+from tests.e2e.browsing import AXE, CHROMIUM, follow, serious
 
 ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
@@ -163,14 +163,14 @@ def test_a_key_s_pages_are_readable_and_show_it_once(watched):
     page.get_by_label("name").fill("shop")
     page.get_by_label("Send events").check()
     page.get_by_label("allowed addresses").fill("192.0.2.0/24\n2001:db8::1")
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page, "button", "Save")
     shown = page.locator("code.le-key").inner_text()
     pages = [("new", page.url, serious(page))]
     # One click selects it all, and Tab reaches it.
     page.locator("code.le-key").click()
     assert page.evaluate("getSelection().toString()") == shown
 
-    page.get_by_role("link", name="I have copied it").click()
+    follow(page, "link", "I have copied it")
     pages.append(("record", page.url, serious(page)))
     assert shown not in page.content()
     # The answer may not be kept, so there is nothing to go back to but sending the form again.
@@ -179,15 +179,15 @@ def test_a_key_s_pages_are_readable_and_show_it_once(watched):
     page.wait_for_url("chrome-error://chromewebdata/")
 
     page.goto(pages[1][1])
-    page.get_by_role("link", name="Rotate").click()
+    follow(page, "link", "Rotate")
     pages.append(("rotate", page.url, serious(page)))
-    page.get_by_role("button", name="Rotate").click()
+    follow(page, "button", "Rotate")
     rotated = page.locator("code.le-key").inner_text()
     pages.append(("rotated", page.url, serious(page)))
-    page.get_by_role("link", name="I have copied it").click()
-    page.get_by_role("link", name="Revoke").click()
+    follow(page, "link", "I have copied it")
+    follow(page, "link", "Revoke")
     pages.append(("revoke", page.url, serious(page)))
-    page.get_by_role("button", name="Revoke").click()
+    follow(page, "button", "Revoke")
     expect(page.get_by_text("shop is revoked.")).to_be_visible()
     pages.append(("revoked", page.url, serious(page)))
 

@@ -231,6 +231,26 @@ def test_what_is_typed_while_a_condition_is_drawn_anew_is_kept_and_sent(
 
 
 @light_only
+def test_what_is_entered_at_once_in_a_condition_just_added_is_sent(watched, draft):
+    page = watched.visit(url(draft))
+    # As a quick hand, or a program that fills in forms, does: before the next frame is drawn.
+    page.evaluate("""
+        document.addEventListener("htmx:afterSwap", () => setTimeout(() => {
+            const field = document.getElementById("n0-field");
+            field.value = "country";
+            field.dispatchEvent(new Event("change", { bubbles: true }));
+        }), { once: true })
+    """)
+    page.locator("#n-add").select_option("attribute")
+
+    page.get_by_role("button", name="Add condition").click()
+
+    expect(page.locator("#n0-field-e")).to_be_empty()
+    assert root(draft)["all"][0]["field"] == "country"
+    assert wrong(watched) == []
+
+
+@light_only
 def test_another_operator_takes_the_value_away_and_keeps_the_focus(watched, draft):
     rule_set(draft, RULE)
     page = watched.visit(url(draft))

@@ -44,10 +44,12 @@
     }
     unsent.add(now);
   }
-  // A form that waited for the answer has sent it by now.
   document.addEventListener("htmx:afterSettle", (event) => {
     if (!event.detail.target.matches("form.lb-fields")) return;
-    for (const field of unsent) field.dispatchEvent(new Event("input", { bubbles: true }));
+    // A form that waited for the answer sends it first.
+    setTimeout(() => {
+      for (const field of unsent) field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
   });
 
   function press(button) {
