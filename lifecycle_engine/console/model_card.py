@@ -102,7 +102,8 @@ class Window:
 
     title: str
     span: str
-    rows: int
+    customers: int
+    windows: int
     metrics: list[Metric]
     levels: list[Chart]
     differences: Chart | None
@@ -279,7 +280,8 @@ def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
             yield Window(
                 title=_("Customers held out, of whom nothing was learned") if held else title,
                 span="" if held else _span(document),
-                rows=int(document.get("rows") or 0),
+                customers=int(document.get("customers") or document.get("rows") or 0),
+                windows=int(document.get("windows") or 1),
                 metrics=metrics,
                 levels=[_level(metric) for metric in metrics],
                 differences=_differences(metrics),

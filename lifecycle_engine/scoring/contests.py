@@ -1,7 +1,6 @@
 """Whether a new model takes the champion's place: the rule."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from lifecycle_engine.scoring.models import (
 )
 from lifecycle_engine.scoring.promises import said_checked
 from lifecycle_engine.scoring.selectors import scorer_build
+from lifecycle_engine.scoring.timelines import held_back
 from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.sdk.scorers import Scorer
 
@@ -106,6 +106,7 @@ def _contest(champion: ModelVersion, version: ModelVersion, judged: Judged, seed
         model=judged.model,
         baseline=said_checked(scorer, judged.part.frame),
         rng=np.random.default_rng(seed),
+        customers=judged.customers,
     )[name]
     sign = 1 if contest.higher_is_better else -1
     worse = max(sign * contest.low, sign * contest.high) < 0
@@ -119,15 +120,13 @@ def _contest(champion: ModelVersion, version: ModelVersion, judged: Judged, seed
 
 
 def _unseeing(champion: ModelVersion, judged: Judged) -> Scorer | None:
-    """The champion as a model that has not seen the window; None where there is none."""
-    cutoff = judged.part.frame.index[0][0]
+    """The champion as a model that has not seen the windows; None where there is none."""
+    began = judged.part.cutoffs[0]
     scorer = scorer_build(scorer_key=champion.scorer_key, config=champion.config)
     assert isinstance(scorer, Scorer)  # noqa: S101 - what was judged is tabular.
-    if champion.as_of <= cutoff:
+    if champion.as_of <= began:
         path, sha256 = champion.artefact, champion.sha256
-    elif champion.held_artefact and (
-        champion.as_of - timedelta(days=scorer.horizon_days) <= cutoff
-    ):
+    elif champion.held_artefact and champion.as_of - held_back(scorer) <= began:
         path, sha256 = champion.held_artefact, champion.held_sha256
     else:
         return None

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lifecycle_engine.scoring.errors import LeakageError, ScorerOutputError
+from lifecycle_engine.scoring.bounded_tables import BoundedTables
+from lifecycle_engine.scoring.errors import ScorerOutputError
 from lifecycle_engine.scoring.sequences import sequence_columns
 from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
@@ -26,91 +25,9 @@ from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse.features import features_frame, features_frames
 from lifecycle_engine.warehouse.session import warehouse_session
 
-#: What scorers may read, with the column that holds the customer. Other tables know only the
-#: present: as features of the past they would tell the future.
-_CUSTOMER_COLUMN = {
-    "customers": "id",
-    "products": None,
-    "events": "customer_id",
-    "orders": "customer_id",
-    "order_lines": "customer_id",
-}
-
-
-class BoundedTables(Tables):
-    """Tables of the warehouse, held to a stretch of time and to customers who don't object.
-
-    Args:
-        tables: the warehouse's.
-        excluded: customers who are not in them.
-        only: customers beside whom nobody is in them; None for everybody.
-        start: from when on they reach; None for the beginning.
-    """
-
-    def __init__(
-        self,
-        tables: Tables,
-        *,
-        excluded: Collection[int] = (),
-        only: Collection[int] | None = None,
-        start: datetime | None = None,
-    ) -> None:
-        self._tables = tables
-        self._excluded = excluded
-        self._only = only
-        self._start = start
-        self._made: dict[str, ir.Table] = {}
-
-    @property
-    def as_of(self) -> datetime:
-        """The first moment that is not in the tables."""
-        return self._tables.as_of
-
-    def __getitem__(self, name: str) -> ir.Table:
-        """The table of that name.
-
-        Raises:
-            LeakageError: the table knows only the present.
-        """
-        if name not in _CUSTOMER_COLUMN:
-            raise LeakageError(
-                f"Scorers can't read table {name!r}: it knows only the present. "
-                f"There is: {', '.join(_CUSTOMER_COLUMN)}"
-            )
-        if name not in self._made:
-            # Kept, since to Ibis the columns of a table made anew are another table's.
-            self._made[name] = self._held(self._tables[name], _CUSTOMER_COLUMN[name])
-        return self._made[name]
-
-    def window(self, start: datetime, end: datetime) -> "BoundedTables":
-        """The same tables between two moments.
-
-        Raises:
-            LeakageError: the window reaches beyond these tables.
-        """
-        if end > self.as_of or (self._start is not None and start < self._start):
-            raise LeakageError(
-                f"A scorer asked for events from {start} to {end}, "
-                f"but may see only {self._start or 'the beginning'} to {self.as_of}"
-            )
-        return BoundedTables(
-            self._tables.window(start, end), excluded=self._excluded, only=self._only, start=start
-        )
-
-    def execute(self, expression: ir.Expr) -> pa.Table:
-        """Compute a table expression."""
-        return self._tables.execute(expression)
-
-    def _held(self, table: ir.Table, column: str | None) -> ir.Table:
-        if column is None:
-            return table
-        if self._only is not None:
-            chosen = ibis.memtable({column: sorted(self._only)}, schema={column: "int64"})
-            table = table.semi_join(chosen, column)
-        if not self._excluded:
-            return table
-        objectors = ibis.memtable({column: sorted(self._excluded)}, schema={column: "int64"})
-        return table.anti_join(objectors, column)
+#: Dates that are asked for at once: a query has rows of each event for each of them, not all of
+#: which it can put aside where its memory ends.
+DATES_MOST = 16
 
 
 @contextmanager
@@ -133,6 +50,12 @@ class LabelledFrame:
     frame: pd.DataFrame
     target: "pd.Series[float]"
     outcome: "pd.Series[float] | None" = None
+
+    @property
+    def cutoffs(self) -> list[datetime]:
+        """Its cut-off dates, oldest first."""
+        found = self.target.index.get_level_values("cutoff").unique().sort_values()
+        return [moment.to_pydatetime() for moment in found]
 
     @property
     def learned(self) -> "pd.Series[float]":
@@ -286,7 +209,10 @@ def labelled_frames(
     scorer: Scorer, *, cutoffs: Sequence[datetime], excluded: Collection[int]
 ) -> dict[datetime, LabelledFrame]:
     """Features as of each cut-off date beside what came true after it, of whom that is known."""
-    frames = feature_frames(scorer, moments=cutoffs, excluded=excluded)
+    frames: dict[datetime, pd.DataFrame] = {}
+    for start in range(0, len(cutoffs), DATES_MOST):
+        moments = cutoffs[start : start + DATES_MOST]
+        frames |= feature_frames(scorer, moments=moments, excluded=excluded)
     ids = {cutoff: frame.index.to_numpy() for cutoff, frame in frames.items()}
     learned = _outcomes(scorer, ids)
     parts = {}

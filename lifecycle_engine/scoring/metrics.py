@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.measures import Floats, Metric, Weights, metrics_for
 from lifecycle_engine.sdk.scorers import Output
@@ -67,6 +68,7 @@ def comparisons(
     baseline: Floats,
     rng: np.random.Generator,
     share: float | None = None,
+    customers: NDArray[np.int64] | None = None,
 ) -> dict[str, Comparison]:
     """All metrics for a kind of output; the first is the one that decides.
 
@@ -77,9 +79,12 @@ def comparisons(
         baseline: what the baseline said.
         rng: draws the resamples.
         share: of probabilities, the share of customers to call (``measures.metrics_for``).
+        customers: whose each row is, where one may have several (``resamples``).
     """
     metrics = metrics_for(output, share=share)
-    return compared(metrics, target=target, model=model, baseline=baseline, rng=rng)
+    return compared(
+        metrics, target=target, model=model, baseline=baseline, rng=rng, customers=customers
+    )
 
 
 def compared(
@@ -89,6 +94,7 @@ def compared(
     model: Floats,
     baseline: Floats,
     rng: np.random.Generator,
+    customers: NDArray[np.int64] | None = None,
 ) -> dict[str, Comparison]:
     """The given metrics of two sets of scores of the same customers, on the same resamples."""
     ours, theirs = (
@@ -96,7 +102,7 @@ def compared(
         for score in (model, baseline)
     )
     drawn: dict[str, list[Floats]] = {name: [] for name in metrics}
-    for weights in resamples(target, rng):
+    for weights in resamples(target, rng, customers=customers):
         for name in metrics:
             drawn[name].append(np.stack([ours[name](weights), theirs[name](weights)]))
     everybody = np.ones((1, len(target)))
@@ -118,22 +124,33 @@ def interval(samples: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def resamples(target: Floats, rng: np.random.Generator) -> Iterator[Weights]:
+def resamples(
+    target: Floats, rng: np.random.Generator, *, customers: NDArray[np.int64] | None = None
+) -> Iterator[Weights]:
     """Blocks of resamples, drawn with replacement, zero and non-zero targets among themselves.
 
     Otherwise a resample of few rows may hold one class only, for which there is no AUC.
+
+    Args:
+        target: what came true.
+        rng: draws them.
+        customers: whose each row is, where one may have several: they are drawn together, since
+            what a customer does on two days is alike (Field & Welsh 2007). By default each has one.
     """
-    strata = [
-        rows for rows in (np.flatnonzero(target > 0), np.flatnonzero(target <= 0)) if len(rows)
-    ]
+    whose = np.arange(len(target))
+    if customers is not None:
+        whose = np.unique(customers, return_inverse=True)[1]
+    ever = np.zeros(int(whose.max(initial=-1)) + 1, dtype=bool)
+    ever[whose[target > 0]] = True
+    strata = [drawn for drawn in (np.flatnonzero(ever), np.flatnonzero(~ever)) if len(drawn)]
     height = max(1, _BLOCK // max(len(target), 1))
     for start in range(0, RESAMPLES, height):
-        weights = np.zeros((min(height, RESAMPLES - start), len(target)))
+        weights = np.zeros((min(height, RESAMPLES - start), len(ever)))
         for sample in weights:
-            for rows in strata:
-                drawn = rng.integers(len(rows), size=len(rows))
-                sample[rows] = np.bincount(drawn, minlength=len(rows))
-        yield weights
+            for stratum in strata:
+                drawn = rng.integers(len(stratum), size=len(stratum))
+                sample[stratum] = np.bincount(drawn, minlength=len(stratum))
+        yield weights[:, whose]
 
 
 def ranking_comparisons(

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lifecycle_engine.scoring import datasets
-from lifecycle_engine.scoring.datasets import BoundedTables, LabelledFrame
+from lifecycle_engine.scoring.bounded_tables import BoundedTables
+from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.sdk.tasks import TaskScorer, together
 from lifecycle_engine.warehouse.session import warehouse_session
 

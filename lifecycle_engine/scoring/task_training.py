@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.task_frames import TaskFrame, stacked, task_frames
 from lifecycle_engine.scoring.timelines import Timeline, rows_check, timeline
@@ -127,17 +128,25 @@ class _TaskFit:
         if all(task.key in self.versioned for task in self.tasks):
             return TaskFits({}, self.refused)
         clock.lap("features")
-        if dates.choice is not None:
-            self._fit(parts, dates.past, validation=parts[dates.choice])
+        choice = _rows(parts, dates.choice) if dates.choice else None
+        if choice is not None:
+            self._fit(parts, dates.past, validation=choice)
             clock.lap("choosing")
         learned = self._fit(parts, dates.before)
         clock.lap("fit to be judged")
-        assessed = [self._assessed(task, parts[dates.judged], learned) for task in self.tasks]
+        judged = _rows(parts, dates.judged)
+        assessed = [self._assessed(task, judged, learned) for task in self.tasks]
         clock.lap("judging")
         everything = self._fit(parts, dates.everything)
         clock.lap("fit for use")
         found = {
-            one.scorer.key: self._trained(one, dates, parts, everything, clock) for one in assessed
+            one.scorer.key: one.trained(
+                everything.part(one.scorer.key),
+                choice=None if choice is None else choice.outcomes(one.scorer.key),
+                learned=_known(parts, dates.before, one.scorer.key),
+                clock=clock,
+            )
+            for one in assessed
         }
         return TaskFits(found, self.refused)
 
@@ -178,7 +187,7 @@ class _TaskFit:
         *,
         validation: TaskFrame | None = None,
     ) -> TaskFrame:
-        rows = stacked([parts[cutoff] for cutoff in cutoffs])
+        rows = _rows(parts, cutoffs)
         self.tasks[0].shared.fit(
             rows.frame,
             rows.targets,
@@ -199,20 +208,14 @@ class _TaskFit:
             folder=self.folder,
         )
 
-    def _trained(
-        self,
-        assessed: Assessed,
-        dates: Timeline,
-        parts: Mapping[datetime, TaskFrame],
-        everything: TaskFrame,
-        clock: Clock,
-    ) -> Trained:
-        key = assessed.scorer.key
-        learned = [parts[cutoff].outcomes(key) for cutoff in dates.before]
-        return assessed.trained(
-            everything.part(key),
-            choice=None if dates.choice is None else parts[dates.choice].outcomes(key),
-            # Of an older cut-off date nobody may be known.
-            learned=[part for part in learned if len(part.target)],
-            clock=clock,
-        )
+
+def _rows(parts: Mapping[datetime, TaskFrame], cutoffs: Sequence[datetime]) -> TaskFrame:
+    return stacked([parts[cutoff] for cutoff in cutoffs])
+
+
+def _known(
+    parts: Mapping[datetime, TaskFrame], cutoffs: Sequence[datetime], key: str
+) -> list[LabelledFrame]:
+    """A task's outcomes by cut-off date; of an older one nobody may be known."""
+    found = [parts[cutoff].outcomes(key) for cutoff in cutoffs]
+    return [part for part in found if len(part.target)]

@@ -7,12 +7,14 @@
     … learns from everything, for use …                     | as_of
 
 A window is named by its cut-off date: features are from before it, outcomes from the
-``horizon_days`` after it. Each part's outcomes end where the next part's begin.
+``horizon_days`` after it. Each part's outcomes end where the next part's begin. What chooses and
+what judges is one window, or several, of which the newest ends where the part does.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import pandas as pd
 
@@ -24,21 +26,23 @@ from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Probability, Scorer
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Timeline:
     """The cut-off dates of one training, each part newest first.
 
     Attributes:
-        judged: of the window that nothing but the judgement sees.
-        choice: of the window on which choices are made; None for a scorer that makes none.
+        judged: of the windows that nothing but the judgement sees.
+        choice: of the windows on which choices are made; none for a scorer that makes none.
         past: what is learned from while choosing.
         before: what the model that is judged has learned from.
         everything: what the model in use has learned from.
     """
 
-    judged: datetime
-    choice: datetime | None
+    judged: tuple[datetime, ...]
+    choice: tuple[datetime, ...]
     past: tuple[datetime, ...]
     before: tuple[datetime, ...]
     everything: tuple[datetime, ...]
@@ -46,10 +50,8 @@ class Timeline:
     @property
     def cutoffs(self) -> list[datetime]:
         """All of them, newest first, each once."""
-        choice = () if self.choice is None else (self.choice,)
-        return sorted(
-            {self.judged, *choice, *self.past, *self.before, *self.everything}, reverse=True
-        )
+        parts = (self.judged, self.choice, self.past, self.before, self.everything)
+        return sorted({cutoff for part in parts for cutoff in part}, reverse=True)
 
 
 def days_needed(scorer: BaseScorer) -> int:
@@ -58,13 +60,28 @@ def days_needed(scorer: BaseScorer) -> int:
     Every cut-off date has as much history before it as the outcome window is long, or as the
     scorer says.
     """
-    windows, history = 1, scorer.horizon_days
+    ahead, history = scorer.horizon_days, scorer.horizon_days
     if isinstance(scorer, Scorer):
-        windows = 3 if scorer.chooses else 2
+        held = held_back(scorer) / timedelta(days=1)
+        ahead = scorer.horizon_days + held * (2 if scorer.chooses else 1)
         if isinstance(scorer, ClusterScorer):
-            windows = 0  # Nothing has to come true.
+            ahead = 0  # Nothing has to come true.
         history = scorer.history_days or scorer.horizon_days
-    return max(windows * scorer.horizon_days + history, scorer.minimum.days or 0)
+    return max(ceil(ahead + history), scorer.minimum.days or 0)
+
+
+def held_back(scorer: BaseScorer) -> timedelta:
+    """How long the stretch is that judges: from its oldest cut-off date to its newest outcome."""
+    horizon = timedelta(days=scorer.horizon_days)
+    return windows_ahead(scorer, as_of=_EPOCH)[-1] - _EPOCH + horizon
+
+
+def windows_ahead(scorer: BaseScorer, *, as_of: datetime) -> list[datetime]:
+    """The cut-off dates of as many windows as judge a model, from ``as_of`` on, oldest first."""
+    if not isinstance(scorer, Scorer):
+        return [as_of]
+    step = timedelta(days=scorer.judged_step_days)
+    return [as_of + step * number for number in range(scorer.judged_count)]
 
 
 def timeline(scorer: Scorer, *, as_of: datetime) -> Timeline:
@@ -87,16 +104,19 @@ def timeline(scorer: Scorer, *, as_of: datetime) -> Timeline:
         over = [cutoff for cutoff in wanted if cutoff >= everything[-1]]
         return tuple(wanted[: max(len(over), -(-scorer.cutoff_count // 2))])
 
-    horizon = timedelta(days=scorer.horizon_days)
-    judged = as_of - horizon
-    choice = judged - horizon if scorer.chooses else None
+    judged = _held(scorer, until=as_of)
+    choice = _held(scorer, until=judged[-1]) if scorer.chooses else ()
     return Timeline(
         judged=judged,
         choice=choice,
-        past=() if choice is None else kept(choice),
-        before=kept(judged),
+        past=kept(choice[-1]) if choice else (),
+        before=kept(judged[-1]),
         everything=tuple(everything),
     )
+
+
+def _held(scorer: Scorer, *, until: datetime) -> tuple[datetime, ...]:
+    return tuple(reversed(windows_ahead(scorer, as_of=until - held_back(scorer))))
 
 
 def days_check(scorer: BaseScorer, *, as_of: datetime) -> datetime:
@@ -126,10 +146,10 @@ def rows_check(scorer: Scorer, dates: Timeline, parts: Mapping[datetime, Labelle
     Raises:
         TrainingDataError: the smallest figures of the three are too small.
     """
-    windows = [parts[date] for date in (dates.judged, dates.choice) if date is not None]
-    learned = [parts[cutoff].target for cutoff in dates.past or dates.before]
-    targets = [pd.concat(learned), *(window.target for window in windows)]
-    customers = [*(len(window.target) for window in windows), max(map(len, learned))]
+    used = [part for part in (dates.judged, dates.choice, dates.past or dates.before) if part]
+    windows = [[parts[cutoff].target for cutoff in part] for part in used]
+    targets = [pd.concat(part) for part in windows]
+    customers = [max(map(len, part)) for part in windows]
     positives = [int((target > 0).sum()) for target in targets]
     negatives = [int((target <= 0).sum()) for target in targets]
     least = scorer.minimum

@@ -50,9 +50,9 @@ def scorer_fit(
 ) -> Trained:
     """Fit a scorer on everything before ``as_of``.
 
-    It makes its choices on an earlier window, is fitted without the last ``horizon_days`` and
-    judged on them, which nothing has seen before, then fitted again on everything. A task is fitted
-    with all others of its model, whose frames are computed anew.
+    It makes its choices on earlier windows, is fitted without the newest and judged on them, which
+    nothing has seen before, then fitted again on everything. A task is fitted with all others of
+    its model, whose frames are computed anew.
 
     Args:
         scorer: what is fitted; afterwards it is the model for use.
@@ -112,14 +112,15 @@ class _TabularFit:
         parts = self.frames(self.scorer, cutoffs=dates.cutoffs, excluded=self.excluded)
         rows_check(self.scorer, dates, parts)
         clock.lap("features")
-        if dates.choice is not None:
-            self._fit(parts, dates.past, validation=parts[dates.choice])
+        choice = _rows(parts, dates.choice) if dates.choice else None
+        if choice is not None:
+            self._fit(parts, dates.past, validation=choice)
             clock.lap("choosing")
         learned = self._fit(parts, dates.before)
         clock.lap("fit to be judged")
         assessed = Assessed.of(
             self.scorer,
-            parts[dates.judged],
+            _rows(parts, dates.judged),
             learned=learned,
             seed=self.seed,
             details=self.details,
@@ -130,7 +131,7 @@ class _TabularFit:
         clock.lap("fit for use")
         return assessed.trained(
             everything,
-            choice=None if dates.choice is None else parts[dates.choice],
+            choice=choice,
             learned=[parts[cutoff] for cutoff in dates.before],
             clock=clock,
         )
@@ -146,7 +147,7 @@ class _TabularFit:
         *,
         validation: LabelledFrame | None = None,
     ) -> LabelledFrame:
-        rows = datasets.stacked([parts[cutoff] for cutoff in cutoffs])
+        rows = _rows(parts, cutoffs)
         self.scorer.fit(
             rows.frame,
             rows.learned,
@@ -155,6 +156,10 @@ class _TabularFit:
             progress=self.progress,
         )
         return rows
+
+
+def _rows(parts: Mapping[datetime, LabelledFrame], cutoffs: Sequence[datetime]) -> LabelledFrame:
+    return datasets.stacked([parts[cutoff] for cutoff in cutoffs])
 
 
 def _ranking_fit(

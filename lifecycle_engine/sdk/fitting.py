@@ -22,6 +22,8 @@ ModelT = TypeVar("ModelT")
 
 #: A calibration is kept where it lowers the Brier score by at least this share; less is noise.
 GAIN_LEAST = 0.01
+#: Curves are found on one of so many cut-off dates, the newest.
+_NEWEST_OF = 8
 
 #: Settings of scikit-learn's histogram boosting for customers who repeat over cut-off dates: many
 #: shallow trees, slowly, of leaves with many rows. Found on The Complete Journey.
@@ -113,10 +115,10 @@ def calibrated_fit(
     *,
     frame: pd.DataFrame,
     target: pd.Series[float],
-    horizon_days: int,
+    horizon_days: float,
     methods: Sequence[Method],
 ) -> Calibrated[ModelT]:
-    """Fit on the older cut-off dates, and find the curves on the newest.
+    """Fit on the older cut-off dates, and find the curves on the newest (``slices_apart``).
 
     Without methods, or where the older ones don't suffice, it is fitted on everything and has no
     curve.
@@ -159,7 +161,7 @@ def calibrated_choice(
     frame: pd.DataFrame,
     target: pd.Series[float],
     validation: tuple[pd.DataFrame, pd.Series[float]] | None,
-    horizon_days: int,
+    horizon_days: float,
     methods: Sequence[Method],
     kept: Method | Literal[""],
 ) -> Chosen[ModelT]:
@@ -192,17 +194,19 @@ def calibrated_choice(
 
 
 def slices_apart(
-    frame: pd.DataFrame, *, horizon_days: int
+    frame: pd.DataFrame, *, horizon_days: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows are old enough to learn from, and which are of the newest cut-off date.
+    """Which rows are old enough to learn from, and which are of the newest cut-off dates.
 
-    Between them lie ``horizon_days``, so that no outcome that was learned from reaches into the
-    newest slice; rows in between belong to neither.
+    The newest are one of eight, at least one. Between them and the others lie ``horizon_days``, so
+    that no outcome that was learned from reaches into the newest slice; rows in between belong to
+    neither.
     """
     cutoff = frame.index.get_level_values("cutoff")
-    newest = cutoff == cutoff.max()
-    older = cutoff <= cutoff.max() - timedelta(days=horizon_days)
-    return np.asarray(older), np.asarray(newest)
+    dates = cutoff.unique().sort_values(ascending=False)
+    first = dates[max(1, len(dates) // _NEWEST_OF) - 1]
+    older = cutoff <= first - timedelta(days=horizon_days)
+    return np.asarray(older), np.asarray(cutoff >= first)
 
 
 def calibration_choose(

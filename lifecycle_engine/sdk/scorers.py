@@ -105,8 +105,8 @@ class MinimumData:
 class BaseScorer(Extension):
     """What tabular and ranking scorers have in common. Subclass one of those two."""
 
-    #: Length in days of the future window that the model is about, and is judged on.
-    horizon_days: ClassVar[int] = 30
+    #: Length in days of the future window that the model is about; ``1 / 24`` is an hour.
+    horizon_days: ClassVar[float] = 30
     #: With less than this, training is refused, and staff read what is wanted and what is there.
     minimum: ClassVar[MinimumData] = MinimumData()
     #: Whether it is off until staff switch it on, since it costs much or helps few shops.
@@ -162,7 +162,11 @@ class Scorer(BaseScorer):
     outcome_missing: ClassVar[float] = 0.0
     #: How many cut-off dates to learn from, as far as history reaches, and the days between them.
     cutoff_count: ClassVar[int] = 8
-    cutoff_step_days: ClassVar[int] = 15
+    cutoff_step_days: ClassVar[float] = 15
+    #: On how many cut-off dates choices are made and, on later ones, the model is judged, and the
+    #: days between them. With a short horizon one says little: a Sunday is not like a Monday.
+    judged_count: ClassVar[int] = 1
+    judged_step_days: ClassVar[float] = 1
     #: How many days of history a cut-off date needs before it; by default ``horizon_days``.
     history_days: ClassVar[int | None] = None
     #: Whether ``fit`` makes choices on ``validation``. One that makes none is fitted once less,

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 #: What the model says for all of its tasks, since one frame is for all of them.
 _SHARED = (
     *("Config", "features", "own_feature_names", "sequence", "horizon_days", "history_days"),
-    *("cutoff_count", "cutoff_step_days", "chooses", "opt_in", "queue", "train_every_days"),
+    *("cutoff_count", "cutoff_step_days", "judged_count", "judged_step_days", "chooses"),
+    *("opt_in", "queue", "train_every_days"),
 )
 
 
@@ -49,10 +50,12 @@ class SharedModel:
     features: ClassVar[tuple[str, ...]] = ()
     own_feature_names: ClassVar[tuple[str, ...]] = ()
     sequence: ClassVar[SequenceSpec | None] = None
-    horizon_days: ClassVar[int] = 30
+    horizon_days: ClassVar[float] = 30
     history_days: ClassVar[int | None] = None
     cutoff_count: ClassVar[int] = 8
-    cutoff_step_days: ClassVar[int] = 15
+    cutoff_step_days: ClassVar[float] = 15
+    judged_count: ClassVar[int] = 1
+    judged_step_days: ClassVar[float] = 1
     chooses: ClassVar[bool] = True
     opt_in: ClassVar[bool] = False
     queue: ClassVar[str] = "gpu"

@@ -6,6 +6,7 @@ where it ends: nothing here can see what it is to predict.
 
 from collections.abc import Callable
 from datetime import timedelta
+from math import ceil
 
 import ibis
 import ibis.expr.types as ir
@@ -22,14 +23,24 @@ NAMES = ("past_windows_true", "past_windows_since", "known_days")
 WINDOWS_MOST = 8
 WINDOWS_LEAST = 3
 _DAYS = 120
+_WEEK = 7
+_WEEKS_JUDGED = 4
 
 
-def windows_for(horizon_days: int) -> int:
+def windows_for(horizon_days: float) -> int:
     """How many windows to look back: about four months, and not too many to ask for."""
-    return max(WINDOWS_LEAST, min(WINDOWS_MOST, _DAYS // horizon_days))
+    return max(WINDOWS_LEAST, min(WINDOWS_MOST, int(_DAYS // horizon_days)))
 
 
-def past(tables: Tables, outcome: Callable[[Tables], ir.Table], *, horizon_days: int) -> ir.Table:
+def windows_judged(horizon_days: float) -> int:
+    """How many windows, one after another, choose and judge: a week of days, or four weeks."""
+    if horizon_days >= _WEEKS_JUDGED * _WEEK:
+        return 1
+    stretch = _WEEK if horizon_days < _WEEK else _WEEKS_JUDGED * _WEEK
+    return ceil(stretch / horizon_days)
+
+
+def past(tables: Tables, outcome: Callable[[Tables], ir.Table], *, horizon_days: float) -> ir.Table:
     """One row for each customer who was seen before, with the columns ``NAMES``."""
     horizon = timedelta(days=horizon_days)
     windows = []

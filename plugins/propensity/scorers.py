@@ -10,6 +10,7 @@ from lifecycle_engine.sdk.families import Target
 from lifecycle_engine.sdk.scorers import BaseScorer, ScorerFamily, scorers
 from lifecycle_engine.sdk.tables import Tables, json_text
 from plugins.propensity.learning import Propensity
+from plugins.propensity.past import windows_judged
 
 #: A coupon of the engine may be open for so long; longer ones count as run out.
 _COUPON_DAYS = 90
@@ -30,7 +31,9 @@ class Targets(ScorerFamily):
             key: ClassVar[str] = target.key
             label: ClassVar[Any] = target.label
             sentence: ClassVar[Any] = target.sentence
-            horizon_days: ClassVar[int] = target.horizon_days
+            horizon_days: ClassVar[float] = target.horizon_days
+            judged_count: ClassVar[int] = windows_judged(target.horizon_days)
+            judged_step_days: ClassVar[float] = target.horizon_days
 
             def population(self, tables: Tables) -> ir.Table:
                 """Whom staff named."""
@@ -60,19 +63,23 @@ class PurchaseNextWeek(_Purchase):
 
     key: ClassVar[str] = "purchase.next_week"
     label: ClassVar[Any] = _("Purchase within a week")
-    horizon_days: ClassVar[int] = 7
+    horizon_days: ClassVar[float] = 7
+    judged_count: ClassVar[int] = windows_judged(7)
+    judged_step_days: ClassVar[float] = 7
 
 
 @scorers.register
 class PurchaseNextDay(_Purchase):
     """Probability that a customer who has bought before places an order in the next 24 hours.
 
-    The cut-off dates are 15 days apart, so that eight of them have every day of the week once.
+    The cut-off dates are 15 days apart, so that eight of them have every day of the week once, and
+    it is judged on each day of a week.
     """
 
     key: ClassVar[str] = "purchase.next_day"
     label: ClassVar[Any] = _("Purchase within a day")
-    horizon_days: ClassVar[int] = 1
+    horizon_days: ClassVar[float] = 1
+    judged_count: ClassVar[int] = windows_judged(1)
 
 
 @scorers.register
@@ -82,7 +89,7 @@ class Activation(_Purchase):
     key: ClassVar[str] = "activation.first_order"
     label: ClassVar[Any] = _("Activation")
     sentence: ClassVar[Any] = _("Places the first order.")
-    horizon_days: ClassVar[int] = 30
+    horizon_days: ClassVar[float] = 30
 
     def population(self, tables: Tables) -> ir.Table:
         """Registered before the cut-off, or seen then, and never ordered."""
@@ -99,7 +106,7 @@ class CouponRedemption(Propensity):
     key: ClassVar[str] = "coupon.redemption"
     label: ClassVar[Any] = _("Coupon redemption")
     sentence: ClassVar[Any] = _("Redeems a coupon that the engine gave.")
-    horizon_days: ClassVar[int] = 30
+    horizon_days: ClassVar[float] = 30
     opt_in: ClassVar[bool] = True
 
     def population(self, tables: Tables) -> ir.Table:

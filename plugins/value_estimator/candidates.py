@@ -128,7 +128,7 @@ class SpendModels:
         network: the zero-inflated log-normal network.
     """
 
-    days: int
+    days: float
     boosting: Boosting | None = None
     parametric: Parametric | None = None
     network: ZeroInflated | None = None
@@ -140,7 +140,7 @@ class SpendModels:
         frame: pd.DataFrame,
         spent: Floats,
         *,
-        days: int,
+        days: float,
         config: SpendConfig,
         settings: Mapping[str, Any],
         rng: np.random.Generator,
@@ -195,7 +195,7 @@ class SpendModels:
         )
 
     @classmethod
-    def restored(cls, state: ModelState, *, days: int, mean_share: float) -> Self:
+    def restored(cls, state: ModelState, *, days: float, mean_share: float) -> Self:
         """The models whose state it is."""
         stored: dict[str, Any] = dict(state.estimators)
         parametric = state.params["parametric"]

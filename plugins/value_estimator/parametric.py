@@ -51,19 +51,19 @@ class Parametric:
         found: Floats = self.bgnbd.orders(_history(frame), days) * value
         return found
 
-    def explain(self, frame: pd.DataFrame, days: int) -> Contributions:
+    def explain(self, frame: pd.DataFrame, days: float) -> Contributions:
         """What each feature added to ``spend``, beside the median customer's."""
         average = {name: self.average[name] for name in FEATURES}
         return few_contributions(frame, average=average, output=lambda rows: self.spend(rows, days))
 
-    def explain_recent(self, frame: pd.DataFrame, days: int) -> Contributions:
+    def explain_recent(self, frame: pd.DataFrame, days: float) -> Contributions:
         """What each feature added to ``spend_recent``, beside the median customer's."""
         average = {name: self.average[name] for name in (*FEATURES, f"revenue_{days}d")}
         return few_contributions(
             frame, average=average, output=lambda rows: self.spend_recent(rows, days)
         )
 
-    def spend_recent(self, frame: pd.DataFrame, days: int) -> Floats:
+    def spend_recent(self, frame: pd.DataFrame, days: float) -> Floats:
         """Half of that, and half of what the customer spent in the last so many days.
 
         The models take the pace of a customer for constant: what it has become lately pulls it.
@@ -110,7 +110,7 @@ def orders_value_correlation(frame: pd.DataFrame) -> float:
     return float(np.corrcoef(logs)[0, 1])
 
 
-def recent_spend(frame: pd.DataFrame, days: int) -> Floats:
+def recent_spend(frame: pd.DataFrame, days: float) -> Floats:
     """What each customer spent in the last so many days, a feature of the library; 0 or more."""
     return np.maximum(_column(frame, f"revenue_{days}d", 0.0), 0.0)
 

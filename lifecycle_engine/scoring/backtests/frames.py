@@ -15,9 +15,6 @@ from lifecycle_engine.sdk.scorers import Scorer
 
 #: Numbers that are held at once: half a gigabyte.
 _NUMBERS_MOST = 1 << 26
-#: Dates that are asked for at once, unless one training wants more: a query has rows of each event
-#: for each of them, not all of which it can put aside where its memory ends.
-_DATES_MOST = 16
 
 
 class FrameStore:
@@ -57,7 +54,7 @@ class FrameStore:
         wanted = set(cutoffs)
         for month in self._plan:
             ahead = wanted | month
-            too_many = len(ahead - self._held.keys()) > _DATES_MOST
+            too_many = len(ahead - self._held.keys()) > datasets.DATES_MOST
             if too_many or len(ahead | self._held.keys()) > most:
                 break
             wanted |= month

@@ -16,6 +16,7 @@ from lifecycle_engine.scoring.metrics import (
     ranking_comparisons,
 )
 from lifecycle_engine.scoring.promises import PLACES, ranking_checked, said_checked
+from lifecycle_engine.scoring.timelines import windows_ahead
 from lifecycle_engine.scoring.training import Frames
 from lifecycle_engine.sdk.scorers import BaseScorer, Classes, RankingScorer, Scorer
 
@@ -64,7 +65,7 @@ class Judgement:
 
 
 def judge(asked: Asked, *, frames: Frames) -> Judgement | None:
-    """Judge by the ``horizon_days`` from ``as_of`` on; None where nobody's outcome differs.
+    """Judge by the windows from ``as_of`` on; None where nobody's outcome differs.
 
     Raises:
         ScorerOutputError: a scorer broke a promise.
@@ -76,7 +77,9 @@ def judge(asked: Asked, *, frames: Frames) -> Judgement | None:
 
 
 def _judge_scores(asked: Asked, scorer: Scorer, frames: Frames) -> Judgement | None:
-    part = frames(scorer, cutoffs=[asked.as_of], excluded=asked.excluded)[asked.as_of]
+    cutoffs = windows_ahead(scorer, as_of=asked.as_of)
+    parts = frames(scorer, cutoffs=cutoffs, excluded=asked.excluded)
+    part = datasets.stacked([parts[cutoff] for cutoff in cutoffs])
     if part.target.nunique() < 2:
         return None
     judged = Judged.of(scorer, part)
@@ -88,6 +91,7 @@ def _judge_scores(asked: Asked, scorer: Scorer, frames: Frames) -> Judgement | N
         baseline=baseline,
         rng=asked.rng,
         share=asked.share,
+        customers=judged.customers,
     )
     name, metric = next(iter(metrics_for(scorer.output).items()))
     champion = found[name]
@@ -95,9 +99,10 @@ def _judge_scores(asked: Asked, scorer: Scorer, frames: Frames) -> Judgement | N
         assert isinstance(asked.champion, Scorer)  # noqa: S101 - both are of one key.
         said = said_checked(asked.champion, part.frame)
         both = {"target": target, "model": said, "baseline": baseline}
-        champion = compared({name: metric}, **both, rng=asked.rng)[name]
+        whose = judged.customers
+        champion = compared({name: metric}, **both, rng=asked.rng, customers=whose)[name]
     mean = None if isinstance(scorer.output, Classes) else float(target.mean())
-    return Judgement(len(target), mean, found, champion)
+    return Judgement(len(np.unique(judged.customers)), mean, found, champion)
 
 
 def _judge_ranking(asked: Asked, scorer: RankingScorer) -> Judgement | None:

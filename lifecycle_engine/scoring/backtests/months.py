@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import BacktestError
+from lifecycle_engine.scoring.timelines import held_back
 from lifecycle_engine.sdk.scorers import BaseScorer
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
@@ -54,6 +55,6 @@ def known_until(scorer: BaseScorer, *, last: date) -> datetime | None:
     A window that reaches beyond it is not over, whatever the clock says: data may have ended, and
     then nobody's silence means anything.
     """
-    end = datetime(last.year, last.month, 1, tzinfo=UTC) + timedelta(days=scorer.horizon_days)
+    end = datetime(last.year, last.month, 1, tzinfo=UTC) + held_back(scorer)
     # A day more, to see an event at or after the end.
     return datasets.last_event(before=end + timedelta(days=1))

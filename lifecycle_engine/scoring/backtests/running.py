@@ -37,7 +37,7 @@ from lifecycle_engine.scoring.services import (
     training_manifest,
     version_build,
 )
-from lifecycle_engine.scoring.timelines import timeline
+from lifecycle_engine.scoring.timelines import held_back, timeline, windows_ahead
 from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.scoring.training import scorer_fit
 from lifecycle_engine.sdk.clusters import ClusterScorer
@@ -111,7 +111,7 @@ def backtest_run(
 @transaction.atomic
 def _begun(scorer: BaseScorer, first: date, last: date, excluded: set[int], by: str) -> Backtest:
     """The row: of one that was killed, if it was about the same; else a new one."""
-    end = max(months(first, last)) + timedelta(days=scorer.horizon_days)
+    end = max(months(first, last)) + held_back(scorer)
     digest = manifest_digest(training_manifest(scorer, as_of=end, excluded=excluded))
     # Nobody is at it: we have the lock.
     killed = Backtest.objects.filter(scorer_key=scorer.key, state=BacktestState.RUNNING).first()
@@ -231,9 +231,8 @@ class _Roll:
 
     def _open(self, as_of: datetime, known: datetime | None) -> Month:
         until = "no event is known" if known is None else f"the newest event is of {known:%Y-%m-%d}"
-        message = (
-            f"The {self.scorer.horizon_days} days from {as_of:%Y-%m-%d} on are not over: {until}"
-        )
+        days = held_back(self.scorer) / timedelta(days=1)
+        message = f"The {days:g} days from {as_of:%Y-%m-%d} on are not over: {until}"
         return Month(f"{as_of:%Y-%m}", as_of, self._end(as_of), MonthState.OPEN, message=message)
 
     def _keep(self, month: Month) -> None:
@@ -251,17 +250,18 @@ class _Roll:
         plan = []
         for as_of in judged:
             if isinstance(self.scorer, TaskScorer):  # Trained with others, from frames of its own.
-                plan.append([as_of])
+                plan.append(windows_ahead(self.scorer, as_of=as_of))
                 continue
             with suppress(TrainingDataError):  # The month says so itself when it is its turn.
-                plan.append([*timeline(self.scorer, as_of=as_of).cutoffs, as_of])
+                learned = timeline(self.scorer, as_of=as_of).cutoffs
+                plan.append([*learned, *windows_ahead(self.scorer, as_of=as_of)])
                 continue
             plan.append([])
         customers = datasets.population_size(self.scorer, as_of=judged[-1])
         return FrameStore(plan, customers=customers)
 
     def _end(self, as_of: datetime) -> datetime:
-        return as_of + timedelta(days=self.scorer.horizon_days)
+        return as_of + held_back(self.scorer)
 
     @property
     def _folder(self) -> str:

@@ -1,11 +1,11 @@
 """A tabular model's card: everything that is measured on the window that judges it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.cards.confusion import confusion
 from lifecycle_engine.scoring.cards.curves import curves
@@ -21,7 +21,7 @@ from lifecycle_engine.sdk.scorers import Classes, Probability, Scorer
 
 @dataclass(frozen=True)
 class Judged:
-    """What a model and its baseline said of the window that judges, and what came true."""
+    """What a model and its baseline said of the windows that judge, and what came true."""
 
     part: LabelledFrame
     model: Floats
@@ -39,6 +39,12 @@ class Judged:
             said_checked(scorer, part.frame),
             said_checked(scorer, part.frame, baseline=True),
         )
+
+    @property
+    def customers(self) -> NDArray[np.int64]:
+        """Whose each row is: with several windows a customer has several."""
+        found: NDArray[np.int64] = self.part.frame.index.get_level_values("customer_id").to_numpy()
+        return found
 
     @property
     def target(self) -> Floats:
@@ -99,9 +105,7 @@ def _details(
     def rng() -> np.random.Generator:
         return np.random.default_rng(seed)
 
-    cutoff: datetime = judged.part.frame.index[0][0]
-    ids = judged.part.frame.index.get_level_values("customer_id").to_numpy()
-    groups = customer_groups(as_of=cutoff, customer_ids=ids)
+    groups = customer_groups(as_of=judged.part.cutoffs[0], customer_ids=judged.customers)
     output = scorer.output
     by_group = slices(output, groups, **_said(judged), rng=rng())
     if isinstance(output, Classes):
@@ -125,8 +129,9 @@ def _details(
     }
 
 
-def _said(judged: Judged) -> dict[str, Floats]:
-    return {"target": judged.target, "model": judged.model, "baseline": judged.baseline}
+def _said(judged: Judged) -> dict[str, Any]:
+    both = {"model": judged.model, "baseline": judged.baseline}
+    return both | {"target": judged.target, "customers": judged.customers}
 
 
 def single_features(scorer: Scorer) -> list[str]:
@@ -135,11 +140,13 @@ def single_features(scorer: Scorer) -> list[str]:
 
 
 def window(scorer: Scorer, part: LabelledFrame) -> dict[str, Any]:
-    """A window as cards tell it: when, how many customers, and what came true on average."""
-    start: datetime = pd.Timestamp(part.frame.index[0][0]).to_pydatetime()
+    """A stretch of windows as cards tell it: when, how many rows, and what came true on average."""
+    cutoffs = part.cutoffs
     found = {
-        "from": start.isoformat(),
-        "until": (start + timedelta(days=scorer.horizon_days)).isoformat(),
+        "from": cutoffs[0].isoformat(),
+        "until": (cutoffs[-1] + timedelta(days=scorer.horizon_days)).isoformat(),
+        "windows": len(cutoffs),
+        "customers": part.target.index.get_level_values("customer_id").nunique(),
         "rows": len(part.frame),
     }
     if isinstance(scorer.output, Classes):

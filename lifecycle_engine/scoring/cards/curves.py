@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lifecycle_engine.core.intervals import Z, wilson_interval
 from lifecycle_engine.scoring.measures import Floats, Weights
@@ -65,9 +66,10 @@ def curves(
     model: Floats,
     baseline: Floats,
     rng: np.random.Generator,
+    customers: NDArray[np.int64] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Both curves as JSON."""
-    gain = gain_curve(target=target, model=model, baseline=baseline, rng=rng)
+    """Both curves as JSON; ``customers`` as in ``metrics.resamples``."""
+    gain = gain_curve(target=target, model=model, baseline=baseline, rng=rng, customers=customers)
     calibration = calibration_curve(output, target=target, score=model)
     return {
         "gain": [asdict(point) | {"lift": point.lift} for point in gain],
@@ -76,11 +78,17 @@ def curves(
 
 
 def gain_curve(
-    *, target: Floats, model: Floats, baseline: Floats, rng: np.random.Generator
+    *,
+    target: Floats,
+    model: Floats,
+    baseline: Floats,
+    rng: np.random.Generator,
+    customers: NDArray[np.int64] | None = None,
 ) -> list[GainPoint]:
     """The gain at each of ``SHARES``; among equal scores those who hold least come first."""
     everybody = np.ones((1, len(target)))
-    samples = np.concatenate([_gains(target, model, part) for part in resamples(target, rng)])
+    drawn = resamples(target, rng, customers=customers)
+    samples = np.concatenate([_gains(target, model, part) for part in drawn])
     ours, theirs = (_gains(target, score, everybody)[0] for score in (model, baseline))
     return [
         GainPoint(share, float(ours[i]), *interval(samples[:, i]), float(theirs[i]))

@@ -39,6 +39,7 @@ def slices(
     model: Floats,
     baseline: Floats,
     rng: np.random.Generator,
+    customers: NDArray[np.int64],
 ) -> list[dict[str, Any]]:
     """How well the model orders the customers of each group, with 95 % intervals.
 
@@ -60,7 +61,7 @@ def slices(
             rows = names == name
             found.append(
                 {"dimension": dimension, "group": str(name)}
-                | _slice(judge, target[rows], model[rows], baseline[rows], rng)
+                | _slice(judge, target[rows], model[rows], baseline[rows], rng, customers[rows])
             )
     return found
 
@@ -77,6 +78,7 @@ def _slice(
     model: Floats,
     baseline: Floats,
     rng: np.random.Generator,
+    customers: NDArray[np.int64],
 ) -> dict[str, Any]:
     name, metric = judge
     positives = int((target > 0).sum())
@@ -89,7 +91,8 @@ def _slice(
         fewest = len(target)
     if len(target) < ROWS_LEAST or fewest < OUTCOMES_LEAST:
         return found
-    one = compared({name: (metric, True)}, target=target, model=model, baseline=baseline, rng=rng)
+    said = {"model": model, "baseline": baseline}
+    one = compared({name: (metric, True)}, target=target, **said, rng=rng, customers=customers)
     return found | {
         "metric": name,
         "model": one[name].model,
@@ -109,7 +112,7 @@ def worst(found: list[dict[str, Any]]) -> dict[str, Any] | None:
 def customer_groups(
     *, as_of: datetime, customer_ids: NDArray[np.int64]
 ) -> dict[str, NDArray[np.object_]]:
-    """Stage, country and tenure of customers, as they were at the cut-off date.
+    """Stage, country and tenure of customers, each as often as asked, as they were at a moment.
 
     The country is today's: the engine keeps none of the past. Stages go by today's thresholds.
     """

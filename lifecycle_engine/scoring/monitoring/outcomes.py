@@ -116,8 +116,13 @@ def _differing(scorer: Scorer, target: Floats) -> int:
 def _judged(run: ScoringRun, scorer: Scorer, past: Past) -> dict[str, Any]:
     name, decides = next(iter(metrics_for(scorer.output).items()))
     if isinstance(scorer.output, Classes):
-        rng, sides = np.random.default_rng(run.pk), {"model": past.said, "baseline": past.baseline}
-        metric = compared({name: decides}, target=past.target, rng=rng, **sides)[name]
+        metric = compared(
+            {name: decides},
+            target=past.target,
+            model=past.said,
+            baseline=past.baseline,
+            rng=np.random.default_rng(run.pk),
+        )[name]
         return {"customers": len(past.target), "metric": metric.as_json() | {"name": name}}
     found = compared(
         {name: decides, "ratio": (total_ratio, True)},

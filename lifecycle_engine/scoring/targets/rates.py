@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lifecycle_engine.customers.consents import profiling_objectors
-from lifecycle_engine.scoring.datasets import BoundedTables
+from lifecycle_engine.scoring.bounded_tables import BoundedTables
 from lifecycle_engine.scoring.errors import Need
 from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.scoring.targets.definitions import target_of

@@ -155,6 +155,54 @@ def test_the_interval_of_a_share_is_as_wide_as_it_should_be(monkeypatch):
     assert found.model_high - found.model == pytest.approx(spread, rel=0.3)
 
 
+def test_what_a_customer_did_in_several_windows_is_drawn_together():
+    rng = np.random.default_rng(1)
+    customers = rng.permutation(np.repeat(np.arange(50), 4))
+    target = (rng.random(200) < 0.1).astype(float)
+
+    weights = np.concatenate([*metrics.resamples(target, rng, customers=customers)])
+
+    assert weights.shape == (metrics.RESAMPLES, 200)
+    by_customer = weights[:, np.argsort(customers, kind="stable")].reshape(len(weights), 50, 4)
+    assert (by_customer == by_customer[:, :, :1]).all()
+    assert (by_customer[:, :, 0].sum(axis=1) == 50).all()
+    # Whoever did it at some time is drawn among those who did, so that it is never nobody.
+    ever = np.isin(np.arange(50), customers[target > 0])
+    assert (by_customer[:, ever, 0].sum(axis=1) == ever.sum()).all()
+
+
+def test_rows_of_one_customer_each_are_drawn_as_without_saying_whose_they_are():
+    target = np.array([0.0, 1.0] * 20)
+    with_them, without = (
+        np.concatenate([*metrics.resamples(target, np.random.default_rng(7), customers=whose)])
+        for whose in (np.arange(100, 140), None)
+    )
+    assert (with_them == without).all()
+
+
+def test_copies_of_the_same_customers_make_no_interval_narrower(monkeypatch):
+    monkeypatch.setattr(metrics, "RESAMPLES", 400)
+    rng = np.random.default_rng(1)
+    target = (rng.random(300) < 0.3).astype(float)
+    said = {"target": target, "model": target * 0.2 + rng.random(300) * 0.8}
+
+    def width(times, customers):
+        given = {name: np.tile(values, times) for name, values in said.items()}
+        found = comparisons(
+            Probability(),
+            **given,
+            baseline=np.full(300 * times, 0.3),
+            rng=np.random.default_rng(2),
+            customers=customers,
+        )["auc"]
+        return found.high - found.low
+
+    once, held = width(1, None), width(4, np.tile(np.arange(300), 4))
+    assert held == pytest.approx(once, rel=0.15)
+    # What it would be if the copies counted as customers of their own.
+    assert width(4, None) == pytest.approx(once / 2, rel=0.2)
+
+
 def test_a_perfect_model_beats_a_constant_one_with_certainty():
     rng = np.random.default_rng(0)
     target = (rng.random(500) < 0.2).astype(float)

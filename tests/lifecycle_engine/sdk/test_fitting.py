@@ -102,6 +102,15 @@ def test_the_slice_that_calibrates_lies_a_horizon_after_what_is_learned():
     assert frame[newest].index.unique("cutoff").day_of_year.tolist() == [46]
 
 
+def test_one_of_eight_cut_off_dates_calibrates():
+    frame = cutoffs_frame(range(17))
+
+    older, newest = slices_apart(frame, horizon_days=3)
+
+    assert frame[newest].index.unique("cutoff").day.tolist() == [16, 17]
+    assert frame[older].index.unique("cutoff").day.tolist() == [*range(1, 14)]
+
+
 @pytest.mark.parametrize(
     ("days", "methods", "learned", "curves"),
     [

@@ -1,5 +1,6 @@
 """The propensity scorers keep the promises of the plugin API, built-in ones and those of staff."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import ibis
@@ -11,7 +12,7 @@ from lifecycle_engine.sdk.testing.scorers import check_scorer
 from lifecycle_engine.sdk.testing.shop import shop_tables
 from lifecycle_engine.sdk.testing.tables import MemoryTables
 from plugins.propensity.learning import PropensityConfig
-from plugins.propensity.past import past, windows_for
+from plugins.propensity.past import past, windows_for, windows_judged
 from plugins.propensity.scorers import (
     Activation,
     CouponRedemption,
@@ -124,6 +125,15 @@ def test_the_past_is_asked_window_by_window():
 @pytest.mark.parametrize(("days", "windows"), [(1, 8), (7, 8), (30, 4), (60, 3), (365, 3)])
 def test_it_looks_back_as_far_as_makes_sense(days, windows):
     assert windows_for(days) == windows
+
+
+@pytest.mark.parametrize(
+    ("days", "windows"), [(1, 7), (2, 4), (6, 2), (7, 4), (10, 3), (27, 2), (28, 1), (365, 1)]
+)
+def test_short_horizons_are_judged_on_a_week_or_four(days, windows):
+    member = Targets.member(replace(GROCERY, horizon_days=days))
+    assert windows_judged(days) == windows
+    assert (member.judged_count, member.judged_step_days) == (windows, days)
 
 
 def test_what_happens_later_moves_no_feature():

@@ -33,7 +33,7 @@ def asked(monkeypatch):
 
 
 def test_months_ahead_come_along_until_the_dates_are_too_many(asked, monkeypatch):
-    monkeypatch.setattr(frames, "_DATES_MOST", 5)
+    monkeypatch.setattr(frames.datasets, "DATES_MOST", 5)
     plan = [dates(1, 2), dates(2, 3), dates(3, 4, 5, 6)]
     store = FrameStore(plan, customers=10)
 
@@ -46,7 +46,7 @@ def test_months_ahead_come_along_until_the_dates_are_too_many(asked, monkeypatch
 
 
 def test_one_training_gets_all_it_wants_at_once(asked, monkeypatch):
-    monkeypatch.setattr(frames, "_DATES_MOST", 2)
+    monkeypatch.setattr(frames.datasets, "DATES_MOST", 2)
     month = dates(1, 2, 3, 4)
 
     FrameStore([month, dates(5)], customers=10)(Echo(), cutoffs=month, excluded=())

@@ -94,6 +94,7 @@ def test_the_worst_group_is_named_and_a_small_one_is_not_judged():
         model=model,
         baseline=np.full(405, 0.5),
         rng=rng,
+        customers=np.arange(405),
     )
 
     assert [(one["group"], one["rows"]) for one in found] == [("AT", 200), ("DE", 200), ("LI", 5)]

@@ -92,7 +92,7 @@ def test_too_little_data_is_refused_with_the_numbers(shop):
 
     target("twice", OUTCOME)
     with pytest.raises(
-        TrainingDataError, match=r"needs 200 customers, .*; there are 40, 22 and 16"
+        TrainingDataError, match=r"needs 200 customers and 50 .* not come true; there are 40 and 24"
     ):
         services.model_train(scorer_key="propensity.twice", as_of=AS_OF, at=AS_OF)
     assert not ModelVersion.objects.exists()
