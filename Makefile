@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-mutations test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments bench-scoring clean
+.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-mutations test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments bench-scoring bench-momentary clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench: $(VENV)/dev.stamp ## Measure: each benchmark prints its figure beside a r
 bench-timeline: export TIMELINE_EVENTS ?= 2000000
 bench-timeline: $(VENV)/dev.stamp ## Measure a page of a customer's timeline (TIMELINE_EVENTS=2000000)
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_timeline.py
+
+bench-momentary: $(VENV)/dev.stamp ## Measure a score that is worked out when it is asked for (BENCH_EVENTS=2000000)
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_momentary.py
 
 bench-ingest: $(VENV)/dev.stamp ## Measure how fast events are taken in
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_ingest.py

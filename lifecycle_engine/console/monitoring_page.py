@@ -23,7 +23,7 @@ from lifecycle_engine.scoring.errors import ModelChangeError
 from lifecycle_engine.scoring.monitoring.findings import SETTLING_DAYS
 from lifecycle_engine.scoring.monitoring.selectors import Standing, standings
 from lifecycle_engine.scoring.monitoring.uses import use_set
-from lifecycle_engine.scoring.schedule import scorer_queue
+from lifecycle_engine.scoring.schedule import is_momentary, scorer_queue
 from lifecycle_engine.scoring.use_models import Use, UseCause
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -121,7 +121,8 @@ def standing_shown(one: Standing) -> dict[str, Any]:
     return {
         "standing": one,
         "label": scorer_class.label if scorer_class else one.scorer_key,
-        "horizon": scorer_class.horizon_days + SETTLING_DAYS if scorer_class else "–",
+        "horizon": f"{scorer_class.horizon_days + SETTLING_DAYS:g}" if scorer_class else "–",
+        "momentary": is_momentary(one.scorer_key),
         "state": one.state.label,
         "tone": _TONES[one.state],
         "why": str(one.use.get_cause_display()) if one.use else "",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StrictInt, StrictStr
 
 from lifecycle_engine.scoring.classes import classes_known, is_class_scorer
 from lifecycle_engine.scoring.monitoring.uses import use_newest
+from lifecycle_engine.scoring.schedule import is_momentary
 from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.conditions import Condition, conditions
 from lifecycle_engine.sdk.errors import ConfigError
@@ -33,6 +34,11 @@ def _known(key: str) -> str:
         raise ConfigError(
             f"no scorer {key!r}; there is: {', '.join(scorers.keys()) or 'none'}",
             gettext_noop("There is no such scorer; choose one of the list."),
+        )
+    if is_momentary(key):
+        raise ConfigError(
+            f"scores of {key!r} hold for a moment and are not kept: no rule can read them",
+            gettext_noop("These scores hold for a moment and are not kept: choose another."),
         )
     return key
 

@@ -30,6 +30,10 @@ from lifecycle_engine.warehouse.session import warehouse_session
 DATES_MOST = 16
 
 
+#: Of a scorer that takes no feature of the library.
+_NO_LIBRARY = pa.table({"customer_id": pa.array([], pa.int64())})
+
+
 @contextmanager
 def history(*, as_of: datetime, excluded: Collection[int]) -> Iterator[BoundedTables]:
     """What happened before ``as_of``, without the customers who may not be looked at."""
@@ -111,14 +115,42 @@ def feature_frames(
     """
     with warehouse_session(as_of=max(moments)) as session:
         everything = BoundedTables(session, excluded=excluded, only=only)
-        library = features_frames(names=scorer.features, moments=moments, tables=everything)
+        parts = _library_parts(scorer, moments, everything)
         frames = {}
         for moment in moments:
-            at_moment = pc.equal(library["as_of"], pa.scalar(moment, library["as_of"].type))
-            part = library.filter(at_moment).drop_columns("as_of")
+            part = parts.get(moment, _NO_LIBRARY)
             tables = BoundedTables(session.before(moment), excluded=excluded, only=only)
             frames[moment] = _scorer_frame(scorer, tables, part)
     return frames
+
+
+def _library_parts(
+    scorer: Scorer, moments: Sequence[datetime], tables: Tables
+) -> dict[datetime, pa.Table]:
+    if not scorer.features:
+        return {}
+    found = features_frames(names=scorer.features, moments=moments, tables=tables)
+    dates = found["as_of"]
+    return {
+        moment: found.filter(pc.equal(dates, pa.scalar(moment, dates.type))).drop_columns("as_of")
+        for moment in moments
+    }
+
+
+def frame_now(scorer: Scorer, *, as_of: datetime, customer_ids: Collection[int]) -> pd.DataFrame:
+    """The features of a few customers, of all that the log has of them before a moment.
+
+    It costs what these customers' history does, and not what everybody's would.
+
+    Raises:
+        ScorerOutputError: the scorer's own features lack a column or have a customer twice.
+    """
+    with warehouse_session(as_of=as_of, customer_ids=customer_ids) as session:
+        tables = BoundedTables(session)
+        library = _NO_LIBRARY
+        if scorer.features:
+            library = features_frame(names=scorer.features, as_of=as_of, tables=tables)
+        return _scorer_frame(scorer, tables, library)
 
 
 def feature_table(scorer: Scorer, *, as_of: datetime, excluded: Collection[int] = ()) -> pa.Table:
@@ -209,10 +241,11 @@ def labelled_frames(
     scorer: Scorer, *, cutoffs: Sequence[datetime], excluded: Collection[int]
 ) -> dict[datetime, LabelledFrame]:
     """Features as of each cut-off date beside what came true after it, of whom that is known."""
+    only = _learned_from(scorer, as_of=max(cutoffs), excluded=excluded)
     frames: dict[datetime, pd.DataFrame] = {}
     for start in range(0, len(cutoffs), DATES_MOST):
         moments = cutoffs[start : start + DATES_MOST]
-        frames |= feature_frames(scorer, moments=moments, excluded=excluded)
+        frames |= feature_frames(scorer, moments=moments, excluded=excluded, only=only)
     ids = {cutoff: frame.index.to_numpy() for cutoff, frame in frames.items()}
     learned = _outcomes(scorer, ids)
     parts = {}
@@ -225,6 +258,24 @@ def labelled_frames(
         )
         parts[cutoff] = LabelledFrame(frame, scorer.truth(outcome), outcome)
     return parts
+
+
+def _learned_from(
+    scorer: Scorer, *, as_of: datetime, excluded: Collection[int]
+) -> list[int] | None:
+    """The customers that a training looks at; None for all.
+
+    Those whose hashed ids are smallest: with a few customers more they are nearly the same.
+    """
+    if scorer.customers_most is None:
+        return None
+    with history(as_of=as_of, excluded=excluded) as tables:
+        members = members_of(scorer, tables)
+    if len(members) <= scorer.customers_most:
+        return None
+    by_hash = np.argsort(pd.util.hash_array(members), kind="stable")
+    chosen: list[int] = members[by_hash[: scorer.customers_most]].tolist()
+    return chosen
 
 
 def stacked(parts: Sequence[LabelledFrame]) -> LabelledFrame:

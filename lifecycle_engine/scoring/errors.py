@@ -103,6 +103,10 @@ class ScorerOffError(ScoringError):
     """Staff have switched the scorer off."""
 
 
+class ScorerMomentaryError(ScoringError):
+    """The scorer's scores hold for a moment: they are worked out when they are asked for."""
+
+
 class ScorerConfigError(ScoringError):
     """The configuration that staff set for a scorer is wrong; the message names the field."""
 

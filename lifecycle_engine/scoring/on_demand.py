@@ -1,12 +1,13 @@
 """Scoring a few customers at once, in the process that was asked.
 
 The champion is kept in the process's memory, and read again when another one is promoted. Features
-are those at hand: of the newest frame that a run has made, and so as old as it. Nothing here loads
+are those at hand: of the newest frame that a run has made, and so as old as it. Those of a scorer
+whose scores are momentary are of now, read from the customers' log. Nothing here loads
 TensorFlow: a model that wants it in order to predict is left to the workers.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +15,14 @@ from importlib.abc import MetaPathFinder
 from threading import Lock, local
 from typing import Any
 
+import pandas as pd
 from django.db.models import QuerySet
 
+from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.consents import profiling_objectors_among
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring.classes import class_name
+from lifecycle_engine.scoring.datasets import frame_now
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.frames import FrameLostError, customers_frame, frame_newest
 from lifecycle_engine.scoring.models import ModelVersion, ScorerMode
@@ -67,6 +71,8 @@ def customers_score(
 ) -> OnDemandScores:
     """Score the customers with the champion, as they were when features were last computed.
 
+    Of a momentary scorer: as they are.
+
     Args:
         scorer_key: a live scorer that gives numbers.
         external_ids: the shop's customer numbers, a few.
@@ -82,18 +88,12 @@ def customers_score(
         raise OnDemandError(f"Scorer {scorer_key} is not live")
     version = model_champion(scorer_key=scorer_key)
     scorer = champions.get(version)
-    frame = frame_newest(scorer)
-    if frame is None:
-        raise OnDemandError(f"Scorer {scorer_key} has no features yet: run it first")
     found = _found(external_ids, Customer.objects.all() if customers is None else customers)
     refused = {name: "unknown" for name in external_ids if name not in found}
     objectors = profiling_objectors_among(customer_ids=set(found.values()))
     refused |= {name: "objection" for name, pk in found.items() if pk in objectors}
     wanted = {name: pk for name, pk in found.items() if pk not in objectors}
-    try:
-        rows = customers_frame(frame, wanted.values())
-    except FrameLostError:
-        raise OnDemandError(f"The features of scorer {scorer_key} are being renewed") from None
+    features_as_of, rows = _features(scorer, set(wanted.values()))
     values, use = {}, use_of(champion=version)
     if len(rows):
         says = scorer.baseline if use is Use.BASELINE else scorer.predict
@@ -105,11 +105,25 @@ def customers_score(
     return OnDemandScores(
         model=version.number,
         by=use,
-        features_as_of=frame.as_of,
+        features_as_of=features_as_of,
         values=scores,
         refused=refused,
         classes={name: words for name, words in named.items() if words is not None},
     )
+
+
+def _features(scorer: Scorer, customer_ids: Collection[int]) -> tuple[datetime, pd.DataFrame]:
+    """What the scorer goes by, of those of the customers of whom there is something."""
+    if scorer.momentary:
+        now = business_now()
+        return now, frame_now(scorer, as_of=now, customer_ids=customer_ids)
+    frame = frame_newest(scorer)
+    if frame is None:
+        raise OnDemandError(f"Scorer {scorer.key} has no features yet: run it first")
+    try:
+        return frame.as_of, customers_frame(frame, customer_ids)
+    except FrameLostError:
+        raise OnDemandError(f"The features of scorer {scorer.key} are being renewed") from None
 
 
 class Champions:

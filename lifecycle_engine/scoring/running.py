@@ -25,6 +25,7 @@ from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import (
     RunGivenUpError,
     ScorerBusyError,
+    ScorerMomentaryError,
     ScorerOffError,
     ScoringError,
 )
@@ -41,7 +42,7 @@ from lifecycle_engine.scoring.promises import PLACES, outputs_checked, ranking_c
 from lifecycle_engine.scoring.publishing import Published, recommendations_publish, scores_publish
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
-from lifecycle_engine.scoring.schedule import scorer_queue
+from lifecycle_engine.scoring.schedule import is_momentary, scorer_queue
 from lifecycle_engine.scoring.selectors import model_champion
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.scoring.use_models import Use
@@ -71,9 +72,12 @@ def scorer_run(*, scorer_key: str, as_of: datetime) -> Published:
         ScorerOutputError: the scorer broke a promise; nothing is published.
         ScorerBusyError: another worker trains or runs the scorer.
         ScorerOffError: staff have switched it off.
+        ScorerMomentaryError: its scores are worked out when they are asked for.
         RunGivenUpError: another model was promoted meanwhile, or what is published was changed;
             nothing is published.
     """
+    if is_momentary(scorer_key):
+        raise ScorerMomentaryError(f"Scorer {scorer_key} is asked on demand: nothing is published")
     with scorer_turn(scorer_key):
         return _driven(_begun(scorer_key, as_of))
 

@@ -7,7 +7,7 @@ from django.db.models import Max
 
 from lifecycle_engine.scoring.models import ModelVersion
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
-from lifecycle_engine.sdk.scorers import BaseScorer, scorers
+from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
 
 #: Nights are not exactly a day apart.
 _EARLY = timedelta(hours=6)
@@ -25,6 +25,12 @@ def scorer_queue(scorer_key: str) -> str:
     return scorers.get(scorer_key).queue if scorer_key in scorers else BaseScorer.queue
 
 
+def is_momentary(scorer_key: str) -> bool:
+    """Whether the scorer's scores are worked out when they are asked for, and never published."""
+    scorer_class = scorers.get(scorer_key) if scorer_key in scorers else BaseScorer
+    return issubclass(scorer_class, Scorer) and scorer_class.momentary
+
+
 def scorer_due(*, scorer_key: str, at: datetime) -> Due:
     """Whether so many days have passed as the scorer wants between trainings, and between runs.
 
@@ -39,7 +45,7 @@ def scorer_due(*, scorer_key: str, at: datetime) -> Due:
     trained, ran = (rows.aggregate(last=Max("as_of"))["last"] for rows in (versions, runs))
     return Due(
         _is_over(trained, scorer_class.train_every_days, at),
-        _is_over(ran, scorer_class.run_every_days, at),
+        not is_momentary(scorer_key) and _is_over(ran, scorer_class.run_every_days, at),
     )
 
 

@@ -42,7 +42,7 @@ class ScorerScore(APIView):
         responses={200: ScoredSerializer, **ERRORS, 409: ErrorSerializer, 503: ErrorSerializer},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Score customers with the champion, from the features of the last run."""
+        """Score customers with the champion, by the features of the last run or of this moment."""
         # skops, and with it all of scikit-learn, is loaded when somebody asks.
         from lifecycle_engine.scoring import on_demand  # noqa: PLC0415
 
@@ -83,5 +83,5 @@ class ScorerScore(APIView):
 _REFUSED = {
     "unknown": "There is no such customer.",
     "objection": "The customer objects to profiling.",
-    "features": "The last run had no features of the customer.",
+    "features": "The scorer does not look at the customer, or its last run did not yet.",
 }

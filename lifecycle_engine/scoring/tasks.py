@@ -15,7 +15,7 @@ from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import enqueue, job_run
 from lifecycle_engine.scoring.models import ScorerMode
 from lifecycle_engine.scoring.run_models import ScoringRun
-from lifecycle_engine.scoring.schedule import scorer_due, scorer_queue
+from lifecycle_engine.scoring.schedule import is_momentary, scorer_due, scorer_queue
 from lifecycle_engine.scoring.selectors import scorer_mode
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -64,9 +64,14 @@ def scorers_refresh() -> None:
 
 @shared_task(name="scoring.run")
 def scorer_run(*, scorer_key: str, as_of: str | None = None) -> None:
-    """Score everybody; ``as_of`` in ISO format, by default business time."""
+    """Score everybody; ``as_of`` in ISO format, by default business time.
+
+    Nobody, where scores are worked out when they are asked for.
+    """
     from lifecycle_engine.scoring import running  # noqa: PLC0415
 
+    if is_momentary(scorer_key):
+        return
     moment = _moment(as_of, business_now())
     with _checked(scorer_key):
         running.scorer_run(scorer_key=scorer_key, as_of=moment)
@@ -104,14 +109,12 @@ def run_help(*, run_id: int) -> None:
 @shared_task(name="scoring.train_and_run")
 def model_train_and_run(*, scorer_key: str, as_of: str | None = None) -> None:
     """Train a scorer, then score everybody with its champion."""
-    from lifecycle_engine.scoring import running, services  # noqa: PLC0415
+    from lifecycle_engine.scoring import services  # noqa: PLC0415
 
     at = business_now()
     moment = _moment(as_of, at)
     services.model_train(scorer_key=scorer_key, as_of=moment, at=at)
-    with _checked(scorer_key):
-        running.scorer_run(scorer_key=scorer_key, as_of=moment)
-    _run_follow(scorer_key, moment)
+    scorer_run(scorer_key=scorer_key, as_of=moment.isoformat())
 
 
 @shared_task(name="scoring.explain")

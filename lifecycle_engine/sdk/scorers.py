@@ -167,6 +167,12 @@ class Scorer(BaseScorer):
     #: days between them. With a short horizon one says little: a Sunday is not like a Monday.
     judged_count: ClassVar[int] = 1
     judged_step_days: ClassVar[float] = 1
+    #: Of a larger population so many customers are learned from and judged by, the same ones as
+    #: long as they are there; None for all.
+    customers_most: ClassVar[int | None] = None
+    #: Whether a score holds for so short a time that it is worked out when somebody asks for it,
+    #: from what is known at that moment. It is never published, and no rule can read it.
+    momentary: ClassVar[bool] = False
     #: How many days of history a cut-off date needs before it; by default ``horizon_days``.
     history_days: ClassVar[int | None] = None
     #: Whether ``fit`` makes choices on ``validation``. One that makes none is fitted once less,

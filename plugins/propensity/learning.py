@@ -100,7 +100,7 @@ class Propensity(Scorer):
             "target": str(self.sentence),
             "calibration": self._method or "none",
             "brier": self._brier,
-            "baseline": "how often and how lately it came true in windows before",
+            "baseline": self.before_words,
         }
 
     def outcome(self, tables: Tables) -> ir.Table:
@@ -111,6 +111,15 @@ class Propensity(Scorer):
     def own_features(self, tables: Tables) -> ir.Table | None:
         """The same question, asked of the windows before."""
         return past(tables, self.came_true, horizon_days=self.horizon_days)
+
+    def before(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """What the baseline goes by: a few columns, without NaN."""
+        return own_rate(frame)
+
+    @property
+    def before_words(self) -> str:
+        """What that is, for the card."""
+        return "how often and how lately it came true in windows before"
 
     def fit(
         self,
@@ -124,7 +133,7 @@ class Propensity(Scorer):
         """Fit trees and baseline; with ``validation`` choose the calibration, else keep it."""
         from sklearn.linear_model import LogisticRegression
 
-        self._past = LogisticRegression().fit(own_rate(frame), target.to_numpy())
+        self._past = LogisticRegression().fit(self.before(frame), target.to_numpy())
         seed = int(rng.integers(2**31))
         chosen = calibrated_choice(
             lambda rows, truth: _trees_fit(rows, truth, trees=self.config.trees, seed=seed),
@@ -153,9 +162,9 @@ class Propensity(Scorer):
         return self._calibration.explain(tree_contributions(self._trees, frame))
 
     def baseline(self, frame: pd.DataFrame) -> "pd.Series[float]":
-        """The past alone: how often it came true of the customer before, and how lately."""
+        """What is known without a model, by a logistic curve (``before``)."""
         assert self._past is not None, "fit or restore the scorer first"  # noqa: S101
-        found = self._past.predict_proba(own_rate(frame))[:, 1] if len(frame) else np.empty(0)
+        found = self._past.predict_proba(self.before(frame))[:, 1] if len(frame) else np.empty(0)
         return pd.Series(found, index=frame.index, name="past")
 
     def state(self) -> ModelState:

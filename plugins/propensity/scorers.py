@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from lifecycle_engine.sdk.families import Target
 from lifecycle_engine.sdk.scorers import BaseScorer, ScorerFamily, scorers
 from lifecycle_engine.sdk.tables import Tables, json_text
+from plugins.propensity.hour import PurchaseNextHour
 from plugins.propensity.learning import Propensity
 from plugins.propensity.past import windows_judged
 
@@ -80,6 +81,9 @@ class PurchaseNextDay(_Purchase):
     label: ClassVar[Any] = _("Purchase within a day")
     horizon_days: ClassVar[float] = 1
     judged_count: ClassVar[int] = windows_judged(1)
+
+
+scorers.register(PurchaseNextHour)
 
 
 @scorers.register

@@ -17,6 +17,7 @@ from lifecycle_engine.customers.attributes import attribute_values, attributes_k
 from lifecycle_engine.customers.models import ConsentPurpose
 from lifecycle_engine.rewards.models import Offer
 from lifecycle_engine.scoring.classes import classes_known
+from lifecycle_engine.scoring.schedule import is_momentary
 from lifecycle_engine.sdk.channels import channels
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.segments.conditions.attributes import TEXT_FIELDS, TIME_FIELDS
@@ -131,7 +132,8 @@ def _segment(asked: Asked) -> list[Suggestion]:
 
 
 def _scorer(asked: Asked) -> list[Suggestion]:
-    return [Suggestion(one.key, str(one.label)) for one in scorers if asked.term in one.key]
+    found = [one for one in scorers if asked.term in one.key and not is_momentary(one.key)]
+    return [Suggestion(one.key, str(one.label)) for one in found]
 
 
 def _class(asked: Asked) -> list[Suggestion]:

@@ -98,6 +98,17 @@ def test_each_scorer_with_what_was_found_and_what_to_do(admin_client, in_use):
     assert "Average precision (higher is better)" in page
 
 
+def test_of_scores_that_are_asked_for_it_says_that_there_are_no_runs(admin_client):
+    ModelVersionFactory(scorer_key="purchase.next_hour", number=1, state="champion")
+    page = admin_client.get(reverse("monitoring")).text
+    told = page.partition('id="purchase.next_hour"')[2].partition("</section>")[0]
+
+    assert "when somebody asks for them by API" in told
+    assert "Use the baseline" in told
+    for words in ("Last run", "Not checked yet", "No outcomes yet", "Check now"):
+        assert words not in told
+
+
 def test_the_page_takes_as_many_queries_for_one_scorer_as_for_three(
     in_use, django_assert_num_queries
 ):

@@ -105,7 +105,7 @@ def test_customers_are_scored_and_the_others_are_named(client, customers):
             {
                 "customer": "late",
                 "code": "features",
-                "message": "The last run had no features of the customer.",
+                "message": "The scorer does not look at the customer, or its last run did not yet.",
             },
         ],
     }

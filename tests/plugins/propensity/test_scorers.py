@@ -17,6 +17,7 @@ from plugins.propensity.scorers import (
     Activation,
     CouponRedemption,
     PurchaseNextDay,
+    PurchaseNextHour,
     PurchaseNextWeek,
     Targets,
 )
@@ -39,7 +40,11 @@ GROCERY = Target(
 
 
 @pytest.mark.parametrize(
-    "scorer", [PurchaseNextWeek, PurchaseNextDay, Activation, CouponRedemption, "a target of staff"]
+    "scorer",
+    [
+        *(PurchaseNextWeek, PurchaseNextDay, PurchaseNextHour, Activation, CouponRedemption),
+        "a target of staff",
+    ],
 )
 def test_they_conform(scorer):
     scorer_class = Targets.member(GROCERY) if isinstance(scorer, str) else scorer
@@ -48,7 +53,8 @@ def test_they_conform(scorer):
 
 def test_the_built_in_ones_wait_to_be_switched_on():
     keys = ["activation.first_order", "coupon.redemption", "purchase.next_day"]
-    assert all(scorers.get(key).opt_in for key in [*keys, "purchase.next_week"])
+    others = ["purchase.next_week", "purchase.next_hour"]
+    assert all(scorers.get(key).opt_in for key in keys + others)
 
 
 def test_a_member_is_what_the_target_says():
