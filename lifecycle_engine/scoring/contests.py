@@ -1,25 +1,21 @@
 """Whether a new model takes the champion's place: the rule."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-import numpy as np
-
 from lifecycle_engine.scoring.artefacts import artefact_load
-from lifecycle_engine.scoring.cards.building import Judged
-from lifecycle_engine.scoring.measures import metrics_for
-from lifecycle_engine.scoring.metrics import Comparison, compared
+from lifecycle_engine.scoring.metrics import Comparison
 from lifecycle_engine.scoring.models import (
     ModelState,
     ModelVersion,
     PromotionMode,
     ScorerSetting,
 )
-from lifecycle_engine.scoring.promises import said_checked
 from lifecycle_engine.scoring.selectors import scorer_build
 from lifecycle_engine.scoring.timelines import held_back
-from lifecycle_engine.scoring.trained import Trained
-from lifecycle_engine.sdk.scorers import Scorer
+from lifecycle_engine.scoring.trained import JudgedBy, Trained
+from lifecycle_engine.sdk.scorers import BaseScorer
 
 
 @dataclass(frozen=True)
@@ -94,20 +90,14 @@ def rule_apply(
     return _contest(champion, version, trained.judged, seed)
 
 
-def _contest(champion: ModelVersion, version: ModelVersion, judged: Judged, seed: int) -> Decision:
+def _contest(
+    champion: ModelVersion, version: ModelVersion, judged: JudgedBy, seed: int
+) -> Decision:
     same = (champion.config, champion.plugin_version) == (version.config, version.plugin_version)
-    scorer = _unseeing(champion, judged)
+    scorer = _unseeing(champion, judged.began)
     if scorer is None:
         return Decision(same, "the champion has seen the newest window", champion=champion.number)
-    name, metric = next(iter(metrics_for(scorer.output).items()))
-    contest = compared(
-        {name: metric},
-        target=judged.target,
-        model=judged.model,
-        baseline=said_checked(scorer, judged.part.frame),
-        rng=np.random.default_rng(seed),
-        customers=judged.customers,
-    )[name]
+    contest = judged.beside(scorer, seed=seed)
     sign = 1 if contest.higher_is_better else -1
     worse = max(sign * contest.low, sign * contest.high) < 0
     better = min(sign * contest.low, sign * contest.high) > 0
@@ -119,11 +109,9 @@ def _contest(champion: ModelVersion, version: ModelVersion, judged: Judged, seed
     return Decision(False, reason, contest, champion.number)
 
 
-def _unseeing(champion: ModelVersion, judged: Judged) -> Scorer | None:
-    """The champion as a model that has not seen the windows; None where there is none."""
-    began = judged.part.cutoffs[0]
+def _unseeing(champion: ModelVersion, began: datetime) -> BaseScorer | None:
+    """The champion as a model that has seen nothing from then on; None where there is none."""
     scorer = scorer_build(scorer_key=champion.scorer_key, config=champion.config)
-    assert isinstance(scorer, Scorer)  # noqa: S101 - what was judged is tabular.
     if champion.as_of <= began:
         path, sha256 = champion.artefact, champion.sha256
     elif champion.held_artefact and champion.as_of - held_back(scorer) <= began:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import perf_counter, process_time
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from lifecycle_engine.scoring.artefacts import Artefact, artefact_save
 from lifecycle_engine.scoring.cards.building import (
@@ -22,6 +23,17 @@ from lifecycle_engine.scoring.promises import outputs_checked
 from lifecycle_engine.sdk.scorers import Scorer
 
 
+class JudgedBy(Protocol):
+    """What a model said of the window that judged it, and what came true there."""
+
+    @property
+    def began(self) -> datetime:
+        """The model has seen nothing from then on."""
+
+    def beside(self, scorer: Any, *, seed: int) -> Comparison:
+        """The metric that decides, of this model beside another that has not seen it either."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A fitted scorer with what its card says.
@@ -30,7 +42,7 @@ class Trained:
         rows: how many rows the final fit learned from.
         comparisons: the metrics on the validation window; the first decides.
         card: the rest of the model card.
-        judged: what the model said of the window that judged it; None of a ranking.
+        judged: what the model said of the window that judged it; None of groups that were found.
         held: the artefact of the model that was judged, which has not seen that window.
         classes: what the numbers are called that a scorer of classes gives.
     """
@@ -38,7 +50,7 @@ class Trained:
     rows: int
     comparisons: dict[str, Comparison]
     card: dict[str, Any] = field(default_factory=dict)
-    judged: Judged | None = None
+    judged: JudgedBy | None = None
     held: Artefact | None = None
     classes: Sequence[ModelClass] = ()
 

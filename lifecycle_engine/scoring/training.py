@@ -2,20 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.clusters.fitting import clusters_fit
 from lifecycle_engine.scoring.datasets import LabelledFrame
-from lifecycle_engine.scoring.errors import Need, TrainingDataError
-from lifecycle_engine.scoring.metrics import Comparison, ranking_comparisons
-from lifecycle_engine.scoring.promises import PLACES, ranking_checked
+from lifecycle_engine.scoring.rankings import ranking_fit
 from lifecycle_engine.scoring.task_training import task_keys, tasks_beside, tasks_fit
-from lifecycle_engine.scoring.timelines import days_check, rows_check, timeline
+from lifecycle_engine.scoring.timelines import rows_check, timeline
 from lifecycle_engine.scoring.trained import Assessed, Clock, Trained
 from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import (
@@ -91,7 +89,9 @@ def scorer_fit(
             details=details,
         ).run()
     if isinstance(scorer, RankingScorer):
-        return _ranking_fit(scorer, as_of=as_of, excluded=excluded, seed=seed, progress=progress)
+        return ranking_fit(
+            scorer, as_of=as_of, excluded=excluded, seed=seed, progress=progress, folder=folder
+        )
     raise TypeError(f"Scorer {scorer.key} is neither a Scorer nor a RankingScorer")
 
 
@@ -160,47 +160,3 @@ class _TabularFit:
 
 def _rows(parts: Mapping[datetime, LabelledFrame], cutoffs: Sequence[datetime]) -> LabelledFrame:
     return datasets.stacked([parts[cutoff] for cutoff in cutoffs])
-
-
-def _ranking_fit(
-    scorer: RankingScorer,
-    *,
-    as_of: datetime,
-    excluded: Collection[int],
-    seed: int,
-    progress: Progress,
-) -> Trained:
-    days_check(scorer, as_of=as_of)
-    cutoff = as_of - timedelta(days=scorer.horizon_days)
-    rng = np.random.default_rng(seed)
-    with datasets.history(as_of=cutoff, excluded=excluded) as past:
-        judged = datasets.bought_again(past, end=as_of, excluded=excluded)
-        if len(judged) < max(scorer.minimum.customers, 1):
-            need = Need("customers", max(scorer.minimum.customers, 1), len(judged))
-            raise TrainingDataError.of_needs(scorer.key, [need])
-        scorer.fit(past, as_of=cutoff, rng=rng, progress=progress)
-        ids = np.fromiter(judged, dtype=np.int64)
-        found = ranking_comparisons(
-            bought=judged,
-            model=ranking_checked(scorer, scorer.recommend(past, customer_ids=ids, k=PLACES)),
-            baseline=ranking_checked(scorer, scorer.baseline(past, customer_ids=ids, k=PLACES)),
-            k=PLACES,
-            rng=np.random.default_rng(seed),
-        )
-    card = {
-        "validation": {
-            "from": cutoff.isoformat(),
-            "until": as_of.isoformat(),
-            "rows": len(judged),
-            "metrics": _as_json(found),
-        },
-        "report": scorer.report(),
-    }
-    with datasets.history(as_of=as_of, excluded=excluded) as everything:
-        rows = len(datasets.buyers(everything))
-        scorer.fit(everything, as_of=as_of, rng=rng, progress=progress)
-    return Trained(rows=rows, comparisons=found, card=card)
-
-
-def _as_json(found: dict[str, Comparison]) -> dict[str, Any]:
-    return {name: comparison.as_json() for name, comparison in found.items()}

@@ -13,9 +13,9 @@ from lifecycle_engine.scoring.metrics import (
     Comparison,
     compared,
     comparisons,
-    ranking_comparisons,
 )
-from lifecycle_engine.scoring.promises import PLACES, ranking_checked, said_checked
+from lifecycle_engine.scoring.promises import said_checked
+from lifecycle_engine.scoring.rankings import Bought
 from lifecycle_engine.scoring.timelines import windows_ahead
 from lifecycle_engine.scoring.training import Frames
 from lifecycle_engine.sdk.scorers import BaseScorer, Classes, RankingScorer, Scorer
@@ -108,19 +108,16 @@ def _judge_scores(asked: Asked, scorer: Scorer, frames: Frames) -> Judgement | N
 def _judge_ranking(asked: Asked, scorer: RankingScorer) -> Judgement | None:
     end = asked.as_of + timedelta(days=scorer.horizon_days)
     with datasets.history(as_of=asked.as_of, excluded=asked.excluded) as past:
-        bought = datasets.bought_again(past, end=end, excluded=asked.excluded)
-        if not bought:
-            return None
-        ids = np.fromiter(bought, dtype=np.int64)
-        baseline = ranking_checked(scorer, scorer.baseline(past, customer_ids=ids, k=PLACES))
+        customers = datasets.bought_again(past, end=end, excluded=asked.excluded)
+    if not customers:
+        return None
+    bought = Bought(asked.as_of, customers, asked.excluded)
+    baseline = bought.ranked(scorer, baseline=True)
 
-        def beside_baseline(model: BaseScorer) -> dict[str, Comparison]:
-            assert isinstance(model, RankingScorer)  # noqa: S101 - both are of one key.
-            said = ranking_checked(model, model.recommend(past, customer_ids=ids, k=PLACES))
-            return ranking_comparisons(
-                bought=bought, model=said, baseline=baseline, k=PLACES, rng=asked.rng
-            )
+    def beside_baseline(model: BaseScorer) -> dict[str, Comparison]:
+        assert isinstance(model, RankingScorer)  # noqa: S101 - both are of one key.
+        return bought.compared(bought.ranked(model), baseline, seed=asked.seed)
 
-        found = beside_baseline(scorer)
-        older = found if asked.champion is scorer else beside_baseline(asked.champion)
-    return Judgement(len(bought), None, found, next(iter(older.values())))
+    found = beside_baseline(scorer)
+    older = found if asked.champion is scorer else beside_baseline(asked.champion)
+    return Judgement(len(customers), None, found, next(iter(older.values())))

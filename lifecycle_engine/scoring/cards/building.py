@@ -1,7 +1,7 @@
 """A tabular model's card: everything that is measured on the window that judges it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,13 @@ from lifecycle_engine.scoring.cards.drift import features_drift
 from lifecycle_engine.scoring.cards.importance import feature_importance
 from lifecycle_engine.scoring.cards.slices import customer_groups, slices, worst
 from lifecycle_engine.scoring.datasets import LabelledFrame
-from lifecycle_engine.scoring.measures import Floats, threshold_for, total_ratio
-from lifecycle_engine.scoring.metrics import Comparison, comparisons
+from lifecycle_engine.scoring.measures import (
+    Floats,
+    metrics_for,
+    threshold_for,
+    total_ratio,
+)
+from lifecycle_engine.scoring.metrics import Comparison, compared, comparisons
 from lifecycle_engine.scoring.promises import said_checked
 from lifecycle_engine.sdk.scorers import Classes, Probability, Scorer
 
@@ -39,6 +44,27 @@ class Judged:
             said_checked(scorer, part.frame),
             said_checked(scorer, part.frame, baseline=True),
         )
+
+    @property
+    def began(self) -> datetime:
+        """The model has seen nothing from then on."""
+        return self.part.cutoffs[0]
+
+    def beside(self, scorer: Scorer, *, seed: int) -> Comparison:
+        """The metric that decides, of this model beside another that has not seen it either.
+
+        Raises:
+            ScorerOutputError: the other one broke a promise.
+        """
+        name, metric = next(iter(metrics_for(scorer.output).items()))
+        return compared(
+            {name: metric},
+            target=self.target,
+            model=self.model,
+            baseline=said_checked(scorer, self.part.frame),
+            rng=np.random.default_rng(seed),
+            customers=self.customers,
+        )[name]
 
     @property
     def customers(self) -> NDArray[np.int64]:
@@ -105,7 +131,7 @@ def _details(
     def rng() -> np.random.Generator:
         return np.random.default_rng(seed)
 
-    groups = customer_groups(as_of=judged.part.cutoffs[0], customer_ids=judged.customers)
+    groups = customer_groups(as_of=judged.began, customer_ids=judged.customers)
     output = scorer.output
     by_group = slices(output, groups, **_said(judged), rng=rng())
     if isinstance(output, Classes):

@@ -1,28 +1,33 @@
 """Versions that score nobody, judged beside the champion by what came true after a run."""
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lifecycle_engine.customers.consents import profiling_objectors
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.measures import metrics_for
-from lifecycle_engine.scoring.metrics import compared
+from lifecycle_engine.scoring.metrics import Comparison, compared
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 from lifecycle_engine.scoring.monitoring.outcomes import (
     ROWS_LEAST,
     Past,
+    run_bought,
     run_past,
     window_of,
 )
 from lifecycle_engine.scoring.monitoring.rule import shown
 from lifecycle_engine.scoring.promises import said_checked
+from lifecycle_engine.scoring.rankings import Bought
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import ScoringRun
-from lifecycle_engine.sdk.scorers import Scorer, scorers
+from lifecycle_engine.sdk.scorers import BaseScorer, RankingScorer, Scorer, scorers
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +57,9 @@ def challengers_of(run: ScoringRun) -> list[ModelVersion]:
     that want the features that the scorer has today. The run's own version is none of them.
     """
     scorer_class = scorers.get(run.scorer_key)
-    if not issubclass(scorer_class, Scorer):
-        return []  # Rankings go by their baseline alone.
+    names = scorer_class.feature_names() if issubclass(scorer_class, Scorer) else ()
     waiting = ModelVersion.objects.filter(
-        scorer_key=run.scorer_key,
-        as_of__lte=run.as_of,
-        features=list(scorer_class.feature_names()),
+        scorer_key=run.scorer_key, as_of__lte=run.as_of, features=list(names)
     ).exclude(pk=run.model_version_id)
     found = [
         waiting.filter(state=state).defer("card").order_by("-number").first()
@@ -79,9 +81,8 @@ def challenges(run: ScoringRun, versions: list[ModelVersion]) -> list[Challenge]
     if not versions or run.model_version.as_of > run.as_of:
         return []
     champion = scorer_restored(version=run.model_version)
-    assert isinstance(champion, Scorer)  # noqa: S101 - ``challengers_of`` gives none of a ranking.
     try:
-        customers, past = run_past(run, champion)
+        customers, beside = _judging(run, champion)
     except ScoringError as error:
         logger.warning("Nobody is judged beside %s: %s", run.model_version, error)
         return []
@@ -90,7 +91,7 @@ def challenges(run: ScoringRun, versions: list[ModelVersion]) -> list[Challenge]
     for version in versions:
         nothing: dict[str, Any] = {"customers": customers, "metric": None}
         try:
-            figures = nothing if past is None else _beside(run, version, past)
+            figures = nothing if beside is None else beside(version)
         except ScoringError as error:
             # It may be of an older plugin. That is no reason to leave the champion unchecked.
             figures = nothing | {"error": type(error).__name__}
@@ -98,7 +99,38 @@ def challenges(run: ScoringRun, versions: list[ModelVersion]) -> list[Challenge]
     return found
 
 
-def _beside(run: ScoringRun, version: ModelVersion, past: Past) -> dict[str, Any]:
+def _judging(
+    run: ScoringRun, champion: BaseScorer
+) -> tuple[int, Callable[[ModelVersion], dict[str, Any]] | None]:
+    """How many customers there are to judge on, and how a version is judged; None where too few."""
+    if isinstance(champion, RankingScorer):
+        customers, bought = run_bought(run, champion)
+        if bought is None:
+            return customers, None
+        sides = {
+            "champion": bought.ranked(champion),
+            "baseline": bought.ranked(champion, baseline=True),
+        }
+        return customers, partial(_ranking_beside, run, bought, sides)
+    assert isinstance(champion, Scorer)  # noqa: S101 - the registry knows no third.
+    customers, past = run_past(run, champion)
+    return customers, None if past is None else partial(_beside, run, past)
+
+
+def _ranking_beside(
+    run: ScoringRun, bought: Bought, sides: Mapping[str, pd.DataFrame], version: ModelVersion
+) -> dict[str, Any]:
+    scorer = scorer_restored(version=version)
+    assert isinstance(scorer, RankingScorer)  # noqa: S101 - as its champion is.
+    said = bought.ranked(scorer)
+    found = {
+        whom: next(iter(bought.compared(said, theirs, seed=run.pk).items()))
+        for whom, theirs in sides.items()
+    }
+    return _told(len(bought.customers), **found)
+
+
+def _beside(run: ScoringRun, past: Past, version: ModelVersion) -> dict[str, Any]:
     scorer = scorer_restored(version=version)
     assert isinstance(scorer, Scorer)  # noqa: S101 - as its champion is.
     frame = datasets.feature_frame(
@@ -112,19 +144,26 @@ def _beside(run: ScoringRun, version: ModelVersion, past: Past) -> dict[str, Any
         return {"customers": int(both.sum()), "metric": None}
     said = said_checked(scorer, frame.loc[past.ids[both]])
     name, decides = next(iter(metrics_for(scorer.output).items()))
-    beside = {
+    found = {
         whom: compared(
             {name: decides},
             target=past.target[both],
             model=said,
             baseline=theirs[both],
             rng=np.random.default_rng(run.pk),
-        )[name].as_json()
+        )[name]
         for whom, theirs in (("champion", past.said), ("baseline", past.baseline))
     }
+    return _told(int(both.sum()), **{whom: (name, one) for whom, one in found.items()})
+
+
+def _told(
+    customers: int, *, champion: tuple[str, Comparison], baseline: tuple[str, Comparison]
+) -> dict[str, Any]:
+    name, metric = champion
     return {
-        "customers": int(both.sum()),
-        "metric": beside["champion"] | {"name": name},
-        "baseline": beside["baseline"],
-        "verdict": VERDICTS[shown(beside["champion"])],
+        "customers": customers,
+        "metric": metric.as_json() | {"name": name},
+        "baseline": baseline[1].as_json(),
+        "verdict": VERDICTS[shown(metric.as_json())],
     }

@@ -15,8 +15,9 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.cards.curves import calibration_curve
 from lifecycle_engine.scoring.measures import Floats, metrics_for, total_ratio
-from lifecycle_engine.scoring.metrics import compared, ranking_comparisons
-from lifecycle_engine.scoring.promises import PLACES, ranking_checked, said_checked
+from lifecycle_engine.scoring.metrics import compared
+from lifecycle_engine.scoring.promises import said_checked
+from lifecycle_engine.scoring.rankings import Bought
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.use_models import Use
@@ -159,26 +160,28 @@ def _said(run: ScoringRun) -> "pd.Series[float]":
     return pd.Series(dict(rows), dtype=float)
 
 
-def _ranking_figures(run: ScoringRun, scorer: RankingScorer) -> dict[str, Any]:
+def run_bought(run: ScoringRun, scorer: RankingScorer) -> tuple[int, Bought | None]:
+    """How many customers a run of rankings can be judged on, and what they bought, or None.
+
+    Args:
+        run: its horizon is over.
+        scorer: its model.
+    """
     end = run.as_of + timedelta(days=scorer.horizon_days)
     objectors = profiling_objectors(at=None)
     everything = datasets.purchases(start=run.as_of, end=end, excluded=objectors)
     with datasets.history(as_of=run.as_of, excluded=objectors) as tables:
         known = [int(one) for one in datasets.buyers(tables) if int(one) in everything]
-        known = known[:: max(1, -(-len(known) // JUDGED_MOST))]
-        if len(known) < ROWS_LEAST:
-            return {"customers": len(known), "metric": None}
-        ids = np.array(known, dtype=np.int64)
-        model, baseline = (
-            ranking_checked(scorer, says(tables, customer_ids=ids, k=PLACES))
-            for says in (scorer.recommend, scorer.baseline)
-        )
-    found = ranking_comparisons(
-        bought={one: everything[one] for one in known},
-        model=model,
-        baseline=baseline,
-        k=PLACES,
-        rng=np.random.default_rng(run.pk),
-    )
-    name, metric = next(iter(found.items()))
-    return {"customers": len(known), "metric": metric.as_json() | {"name": name}}
+    known = known[:: max(1, -(-len(known) // JUDGED_MOST))]
+    if len(known) < ROWS_LEAST:
+        return len(known), None
+    return len(known), Bought(run.as_of, {one: everything[one] for one in known}, objectors)
+
+
+def _ranking_figures(run: ScoringRun, scorer: RankingScorer) -> dict[str, Any]:
+    customers, bought = run_bought(run, scorer)
+    if bought is None:
+        return {"customers": customers, "metric": None}
+    both = (bought.ranked(scorer, baseline=baseline) for baseline in (False, True))
+    name, metric = next(iter(bought.compared(*both, seed=run.pk).items()))
+    return {"customers": customers, "metric": metric.as_json() | {"name": name}}
