@@ -56,7 +56,7 @@ def _reasons(scorer_class: type[BaseScorer] | None, explained: Explained | None)
                 "effect": "raises" if told.raises else "lowers",
                 "contribution": told.reason.contribution,
                 "features": list(told.reason.features),
-                "value": told.reason.value,
+                "value": told.reason.text or told.reason.value,
             }
             for told in reasons_tell(explained, scorer_class)
         ],

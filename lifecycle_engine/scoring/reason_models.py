@@ -57,6 +57,11 @@ class ReasonsSummary(models.Model):
     typical = models.JSONField(
         _("typical values"), help_text=_("By feature: its 10, 25, 50, 75 and 90 % points.")
     )
+    texts = models.JSONField(
+        _("names"),
+        default=dict,
+        help_text=_("By the number that stands for it: a category or an event's name."),
+    )
 
     class Meta:
         verbose_name = _("importance of features")

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lifecycle_engine.sdk.sequences import SequenceSpec, sequence_rows, token_number
+from lifecycle_engine.sdk.sequences import SequenceSpec, sequence_rows, texts_said, token_number
 from lifecycle_engine.sdk.tables import Tables
 
 #: Customers whose sequences are read at once: 50 steps of each take some 100 MB while they are.
@@ -27,6 +27,17 @@ def sequence_columns(
         rows = sequence_rows(tables, spec, customers=(int(some[0]), int(some[-1])))
         _fill(found[:, :, start : start + len(some)], tables.execute(rows), some)
     return dict(zip(spec.columns(), found.reshape(-1, len(members)), strict=True))
+
+
+def sequence_texts(spec: SequenceSpec, tables: Tables) -> dict[int, str]:
+    """What the tokens of sequences stand for.
+
+    Args:
+        spec: whose sequences.
+        tables: only what happened before the cut-off date.
+    """
+    texts = tables.execute(texts_said(tables, spec))["text"].to_pylist()
+    return {token_number(text): text for text in sorted(texts)}
 
 
 def _fill(found: NDArray[np.float32], rows: pa.Table, members: NDArray[np.int64]) -> None:

@@ -127,6 +127,12 @@ def sequence_rows(
     )
 
 
+def texts_said(tables: Tables, spec: SequenceSpec) -> ir.Table:
+    """One row for each text that a token of such a sequence may stand for, as ``text``."""
+    lines = tables.order_lines.select(text=tables.order_lines.category)
+    return ibis.union(_done(tables, spec).select("text"), lines).drop_null().distinct()
+
+
 def _done(tables: Tables, spec: SequenceSpec) -> ir.Table:
     if spec.of == "orders":
         orders = tables.orders

@@ -11,5 +11,5 @@ class ChurnPredictorConfig(PluginConfig):
     name = "plugins.churn_predictor"
     label = "churn_predictor"
     verbose_name = _("Churn predictor")
-    version = "2.1.0"
+    version = "2.2.0"
     requires_engine = ">=0.1,<2.0"

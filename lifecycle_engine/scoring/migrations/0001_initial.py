@@ -166,6 +166,7 @@ class Migration(migrations.Migration):
                 ('customers', models.PositiveIntegerField(verbose_name='customers measured on')),
                 ('importances', models.JSONField(help_text='By feature: the mean size of its contribution.', verbose_name='importance')),
                 ('typical', models.JSONField(help_text='By feature: its 10, 25, 50, 75 and 90 % points.', verbose_name='typical values')),
+                ('texts', models.JSONField(default=dict, help_text="By the number that stands for it: a category or an event's name.", verbose_name='names')),
                 ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='scoring.modelversion', verbose_name='model')),
             ],
             options={

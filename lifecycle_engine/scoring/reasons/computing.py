@@ -22,11 +22,14 @@ _MEDIAN = QUANTILES.index(0.5)
 
 #: By feature, its value at each of ``QUANTILES``; one that nobody has is not in it.
 Typical = Mapping[str, Sequence[float]]
+#: By the number that stands for a name, as text, the name.
+Texts = Mapping[str, str]
 
 
 def typical_values(frame: pd.DataFrame) -> dict[str, list[float]]:
     """What is typical of the customers of a frame, of those to whom each feature applies."""
     known = frame.loc[:, frame.notna().any()]
+    known = known[[name for name in known if not words_of(str(name)).nominal]]
     return {str(name): known[name].quantile(list(QUANTILES)).tolist() for name in known}
 
 
@@ -54,15 +57,21 @@ def contributions_checked(scorer: Scorer, frame: pd.DataFrame) -> Contributions:
 
 
 def customers_explain(
-    scorer: Scorer, frame: pd.DataFrame, *, typical: Typical
+    scorer: Scorer, frame: pd.DataFrame, *, typical: Typical, texts: Texts | None = None
 ) -> dict[int, Explained]:
     """The reasons of every customer of a frame, by customer.
+
+    Args:
+        scorer: fitted.
+        frame: the customers' features.
+        typical: what is typical of customers.
+        texts: what numbers of names stand for; one that is not in it is told without its name.
 
     Raises:
         ScorerOutputError: the scorer breaks a promise.
     """
     contributions = contributions_checked(scorer, frame)
-    reasons = _reasons(frame, contributions.values.to_numpy(float), typical)
+    reasons = _reasons(frame, contributions.values.to_numpy(float), typical, texts or {})
     scores = scorer.predict(frame).astype(float)
     changes = changes_find(scorer, frame, scores=scores, typical=typical)
     totals, base = contributions.totals(), float(contributions.base)
@@ -79,7 +88,7 @@ def customers_explain(
 
 
 def _reasons(
-    frame: pd.DataFrame, contributions: NDArray[np.float64], typical: Typical
+    frame: pd.DataFrame, contributions: NDArray[np.float64], typical: Typical, texts: Texts
 ) -> list[list[Reason]]:
     """The largest sums over themes of each row, in either direction, the largest first."""
     names = [str(name) for name in frame.columns]
@@ -106,6 +115,7 @@ def _reasons(
                     typical=_median(typical, ranked[0]),
                     contribution=float(total),
                     features=tuple(ranked),
+                    text=_text(ranked[0], given[row, first], texts),
                 )
             )
         found.append(told)
@@ -133,6 +143,12 @@ def _habits(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 def _median(typical: Typical, feature: str) -> float | None:
     return typical[feature][_MEDIAN] if feature in typical else None
+
+
+def _text(feature: str, value: float, texts: Texts) -> str | None:
+    if not words_of(feature).nominal or not np.isfinite(value):
+        return None
+    return texts.get(str(int(value)))
 
 
 def _known(value: float) -> float | None:

@@ -17,6 +17,7 @@ class Reason:
         contribution: what all of ``features`` did together, in the model's scale; more than 0
             raised the score.
         features: all that tell of the same thing, the one that did most first.
+        text: what the value stands for, where it is the number of a name.
     """
 
     feature: str
@@ -25,6 +26,7 @@ class Reason:
     typical: float | None
     contribution: float
     features: tuple[str, ...]
+    text: str | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from lifecycle_engine.scoring.reasons.selectors import reasons_wanted
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import model_champion
+from lifecycle_engine.scoring.sequences import sequence_texts
 from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
 
@@ -121,7 +122,8 @@ def _ask(score: Score) -> dict[int, Explained]:
             f"There is nothing to explain the score of customer {score.customer_id} by"
         )
     summary = ReasonsSummary.objects.filter(scorer_key=score.scorer_key).first()
-    return customers_explain(scorer, frame, typical=summary.typical if summary else {})
+    kept = (summary.typical, summary.texts) if summary else ({}, {})
+    return customers_explain(scorer, frame, typical=kept[0], texts=kept[1])
 
 
 def is_explaining(scorer_class: type[BaseScorer]) -> bool:
@@ -135,7 +137,7 @@ def _explain(version: ModelVersion, as_of: datetime, ids: list[int]) -> int:
     sampled = _features(scorer, version, as_of, _sample(version, as_of))
     if sampled.empty:
         return 0
-    typical = typical_values(sampled)
+    typical, texts = typical_values(sampled), _texts(scorer, as_of)
     ReasonsSummary.objects.update_or_create(
         scorer_key=version.scorer_key,
         defaults={
@@ -144,15 +146,25 @@ def _explain(version: ModelVersion, as_of: datetime, ids: list[int]) -> int:
             "customers": len(sampled),
             "importances": dict(importances(contributions_checked(scorer, sampled))),
             "typical": typical,
+            "texts": texts,
         },
     )
     done = 0
     for start in range(0, len(ids), BATCH):
         frame = _features(scorer, version, as_of, ids[start : start + BATCH])
-        found = customers_explain(scorer, frame, typical=typical)
+        found = customers_explain(scorer, frame, typical=typical, texts=texts)
         _publish(version, as_of, found)
         done += len(found)
     return done
+
+
+def _texts(scorer: Scorer, as_of: datetime) -> dict[str, str]:
+    """What the tokens of its sequences stand for, by number; JSON has no other keys than texts."""
+    if scorer.sequence is None:
+        return {}
+    with datasets.history(as_of=as_of, excluded=()) as tables:
+        found = sequence_texts(scorer.sequence, tables)
+    return {str(number): text for number, text in found.items()}
 
 
 def _restored(version: ModelVersion) -> Scorer:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from lifecycle_engine.scoring.reasons.results import Change, Explained, Reason
 from lifecycle_engine.scoring.reasons.values import money, number, share
-from lifecycle_engine.scoring.reasons.words import days_of, words_of
+from lifecycle_engine.scoring.reasons.words import days_of, place_of, words_of
 from lifecycle_engine.sdk.scorers import Amount, BaseScorer, Probability, Scorer
 
 
@@ -71,8 +71,10 @@ def changes_tell(explained: Explained, scorer_class: type[BaseScorer]) -> list[C
 def reason_sentence(reason: Reason) -> str:
     """What is so of the customer, beside what is usual for it, or typical of customers."""
     words = words_of(reason.feature)
-    if reason.value is None:
-        return str(words.none) % {"days": days_of(reason.feature)}
+    if reason.value is None or (words.nominal and not reason.text):
+        return str(words.none) % _known(reason.feature)
+    if words.nominal:
+        return str(words.sentence) % {"value": reason.text, **_known(reason.feature)}
     sentence = _sentence(reason.feature, reason.value)
     if reason.usual is not None:
         usually = str(words.usually) or _("usually %(value)s")
@@ -94,4 +96,9 @@ def score_written(value: float, scorer_class: type[BaseScorer]) -> str:
 
 def _sentence(feature: str, value: float) -> str:
     words = words_of(feature)
-    return str(words.sentence) % {"value": words.written(value), "days": days_of(feature)}
+    return str(words.sentence) % {"value": words.written(value), **_known(feature)}
+
+
+def _known(feature: str) -> dict[str, int | None]:
+    """What a sentence may say of the feature itself."""
+    return {"days": days_of(feature), "place": place_of(feature)}

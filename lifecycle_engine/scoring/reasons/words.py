@@ -13,6 +13,7 @@ from lifecycle_engine.scoring.reasons.values import Written
 from lifecycle_engine.warehouse.features.registry import features_known
 
 _WINDOW = re.compile(r"_\d+d$")
+_PLACE = re.compile(r"^(?:event|order)_(?:token|days|amount)_(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class Words:
 
     Attributes:
         theme: what it tells of; contributions of one theme are added up.
-        sentence: with ``%(value)s`` and, where the feature has a window, ``%(days)s``.
+        sentence: with ``%(value)s`` and, where the feature has a window, ``%(days)s``, or where it
+            is of one of the things done last, ``%(place)s``, counted from the newest.
         written: writes its value.
         none: the sentence for whom it does not apply.
         usual: what it usually is for each customer of a frame; None where nothing in it says so.
         usually: how that is said, with ``%(value)s``, where it is said in words of its own.
         actionable: whether staff can act on it: write, give coupons, show other departments.
+        nominal: whether its numbers stand for names: of these nothing is typical.
     """
 
     theme: str
@@ -36,6 +39,7 @@ class Words:
     usual: Callable[[pd.DataFrame, str], "pd.Series[float] | None"] | None = None
     usually: Any = ""
     actionable: bool = False
+    nominal: bool = False
 
 
 _LAST = _("%(value)s in the last %(days)s days")
@@ -285,6 +289,49 @@ _WORDS: dict[str, Words] = {
     "unsubscribes": Words(
         "messages", _("Unsubscribed %(value)s in the last %(days)s days"), values.times
     ),
+    # What was done last, one thing after another: the newest, then those behind it.
+    "event_days_1": Words(
+        "newest_event", _("The newest event was %(value)s ago"), values.days, _("No event so far")
+    ),
+    "event_days": Words(
+        "pace_of_events",
+        _("The last %(place)s events go back %(value)s"),
+        values.days,
+        _("Fewer than %(place)s events so far"),
+    ),
+    "event_token": Words(
+        "kinds_of_events",
+        _("No. %(place)s of the newest events: %(value)s"),
+        values.number,
+        _("No. %(place)s of the newest events is of a kind without a name"),
+        nominal=True,
+    ),
+    "event_amount": Words(
+        "amounts_of_events",
+        _("No. %(place)s of the newest events came to %(value)s"),
+        values.money,
+        _("No. %(place)s of the newest events has no amount"),
+    ),
+    "order_days_1": Words("pause", _("No order for %(value)s"), values.days, _NO_PURCHASE),
+    "order_days": Words(
+        "rhythm",
+        _("The last %(place)s orders go back %(value)s"),
+        values.days,
+        _("Fewer than %(place)s orders so far"),
+    ),
+    "order_token": Words(
+        "kinds_of_orders",
+        _("No. %(place)s of the newest orders was mainly: %(value)s"),
+        values.number,
+        _("No. %(place)s of the newest orders is of no known category"),
+        nominal=True,
+    ),
+    "order_amount": Words(
+        "basket",
+        _("No. %(place)s of the newest orders came to %(value)s"),
+        values.money,
+        _("No. %(place)s of the newest orders has no amount"),
+    ),
 }  # fmt: skip
 
 
@@ -294,6 +341,8 @@ def words_of(feature: str) -> Words:
         return _WORDS[feature]
     if feature in _windows() and (base := _WINDOW.sub("", feature)) in _WORDS:
         return _WORDS[base]
+    if place_of(feature) is not None:
+        return _WORDS[feature.rpartition("_")[0]]
     name = feature.replace("_", " ").replace("%", "%%")
     return Words(feature, f"{name}: %(value)s", values.number, f"{name}: –")
 
@@ -301,6 +350,12 @@ def words_of(feature: str) -> Words:
 def days_of(feature: str) -> int | None:
     """The days that a feature of the library looks back; None where it looks at everything."""
     return _windows().get(feature)
+
+
+def place_of(feature: str) -> int | None:
+    """Of a column of a sequence, of which event or order it is: 1 is the newest; else None."""
+    found = _PLACE.match(feature)
+    return None if found is None else int(found[1])
 
 
 def actionable(feature: str) -> bool:

@@ -12,9 +12,15 @@ from lifecycle_engine.scoring import datasets, frames, sequences
 from lifecycle_engine.scoring.errors import ScorerOffError
 from lifecycle_engine.scoring.models import Score, ScorerMode, ScorerSetting
 from lifecycle_engine.scoring.on_demand import customers_score
+from lifecycle_engine.scoring.profile import scores_section
+from lifecycle_engine.scoring.reason_models import ReasonsSummary, ScoreReasons
+from lifecycle_engine.scoring.reasons.results import Explained
+from lifecycle_engine.scoring.reasons.services import reasons_ask, reasons_refresh
+from lifecycle_engine.scoring.reasons.telling import reason_sentence
 from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.selectors import scorer_mode
 from lifecycle_engine.scoring.services import model_train
+from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.scorers import MinimumData, ModelState, Probability, Scorer, scorers
 from lifecycle_engine.sdk.sequences import Sequences, SequenceSpec, token_number
 from lifecycle_engine.warehouse.mirror import mirror_run
@@ -131,6 +137,47 @@ def test_shards_score_as_the_whole_does_and_so_does_one_on_demand(shop, silent, 
         "last_4_orders",
     }
     assert [one["feature"] for one in version.card["drift"]] == ["tenure_days"]
+
+
+def test_reasons_name_what_tokens_stand_for(shop, silent, monkeypatch):
+    planted = dict(shop[0], messageId="planted", timestamp=(AS_OF - timedelta(hours=1)).isoformat())
+    line = {"product_id": "tea-1", "quantity": 1, "price": 5.0, "category": "Tea"}
+    planted["properties"] = {"order_id": "planted", "total": 5.0, "products": [line]}
+    events_ingest(source="shop", items=[planted], received_at=AS_OF)
+    mirror_run()
+
+    def explain(self, frame):
+        values = pd.DataFrame(0.0, index=frame.index, columns=frame.columns)
+        return Contributions(values.assign(order_token_1=2.0, order_token_2=1.0), 0.0)
+
+    monkeypatch.setattr(Silent, "explain", explain)
+    ScorerSetting.objects.create(key=silent.key, mode=ScorerMode.LIVE, reasons="everybody")
+    model_train(scorer_key=silent.key, as_of=AS_OF, at=AS_OF)
+    scorer_run(scorer_key=silent.key, as_of=AS_OF)
+
+    reasons_refresh(scorer_key=silent.key, as_of=AS_OF)
+
+    number = planted["userId"]
+    told = {
+        row.customer.external_id: Explained.from_json(row.document).reasons
+        for row in ScoreReasons.objects.select_related("customer")
+    }
+    assert len(told) == CUSTOMERS
+    (kinds,) = told[number]
+    assert (kinds.text, kinds.typical) == ("Tea", None)
+    assert reason_sentence(kinds) == "No. 1 of the newest orders was mainly: Tea"
+    (others,) = told["customer-03" if number != "customer-03" else "customer-04"]
+    # The others' orders are of no category.
+    assert reason_sentence(others) == "No. 1 of the newest orders is of no known category"
+    summary = ReasonsSummary.objects.get()
+    assert summary.texts == {str(token_number("Tea")): "Tea"}
+    assert "order_token_1" not in summary.typical
+    # One more, on demand, is told by the same names.
+    score = Score.objects.get(customer__external_id=number)
+    ScoreReasons.objects.all().delete()
+    assert reasons_ask(score=score).reasons == (kinds,)
+    shown = scores_section(customer_ids=[score.customer_id], at=AS_OF)
+    assert shown[score.customer_id][silent.key]["reasons"][0]["value"] == "Tea"
 
 
 def test_a_scorer_to_opt_in_to_is_off_until_staff_switch_it_on(db, silent):

@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lifecycle_engine.sdk.sequences import Sequences, SequenceSpec, sequence_rows, token_number
+from lifecycle_engine.sdk.sequences import (
+    Sequences,
+    SequenceSpec,
+    sequence_rows,
+    texts_said,
+    token_number,
+)
 from lifecycle_engine.sdk.testing.tables import MemoryTables
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,6 +93,16 @@ def test_events_are_told_by_category_else_by_name(tables):
     # At one moment the greater id is the newer.
     assert [row["text"] for row in found] == ["Ale", "Order Completed", "Tea", "Order Completed"]
     assert {row["customer_id"] for row in found} == {1}
+
+
+@pytest.mark.parametrize("of", ["orders", "events"])
+def test_every_text_of_a_sequence_is_among_those_that_tokens_stand_for(tables, of):
+    spec = SequenceSpec(of=of)
+
+    said = set(tables.execute(texts_said(tables, spec))["text"].to_pylist())
+
+    assert {row["text"] for row in rows(tables, spec)} - {""} <= said
+    assert ("Order Completed" in said) == (of == "events")
 
 
 @pytest.mark.parametrize("of", ["orders", "events"])

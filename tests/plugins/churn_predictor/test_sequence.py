@@ -3,15 +3,21 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lifecycle_engine.sdk.scorers import no_progress
+from lifecycle_engine.sdk.fitting import Calibration
+from lifecycle_engine.sdk.scorers import ModelState, no_progress
 from lifecycle_engine.sdk.sequences import Sequences, SequenceSpec
 from lifecycle_engine.sdk.testing.scorers import check_scorer, training_data
+from plugins.churn_predictor.gated import Gated
 from plugins.churn_predictor.recurrent import Recurrent, RecurrentConfig, _model
 from plugins.churn_predictor.sequence import ChurnSequence, ChurnSequenceConfig
 
 SPEC = SequenceSpec(last=6, of="events")
-SMALL = RecurrentConfig(last=6, units=4, embedding=2, epochs=2, token_least=5, learning_rate=0.05)
+SMALL = RecurrentConfig(
+    last=6, units=4, embedding=2, epochs=4, batch_size=32, token_least=5, learning_rate=0.02
+)
 
 
 def sequences(rows=300, seed=0):
@@ -31,8 +37,8 @@ def sequences(rows=300, seed=0):
 def trained():
     """Once for all tests: each training of Keras takes seconds."""
     frame, target = sequences()
-    given = {"spec": SPEC, "seed": 4, "progress": no_progress}
-    fitted = [Recurrent.fit(frame, target, config=SMALL, **given) for _ in range(2)]
+    with_ = {"spec": SPEC, "seed": 6, "progress": no_progress}
+    fitted = [Recurrent.fit(frame, target, config=SMALL, **with_) for _ in range(2)]
     return frame, fitted
 
 
@@ -81,7 +87,90 @@ def test_steps_that_are_missing_say_nothing(trained):
     assert np.array_equal(network.log_odds(tokens, noise, known), said)
 
 
-def made_up(frame, target, *, spec, config, seed, progress):
+def points(network, frame):
+    """What the gated units get of customers, and which steps are there, as doubles."""
+    tokens, numbers, known = network.inputs(Sequences.of(frame, SPEC))
+    given = np.concatenate([network.arrays["embedding"][tokens], numbers], axis=2)
+    return known.astype(float), given.astype(float)
+
+
+def test_the_gradient_is_the_answers_slope(trained):
+    frame, (network, _) = trained
+    gated, rng = Gated(network.arrays), np.random.default_rng(6)
+    inputs = points(network, frame.iloc[:20])[1]
+    # Between there and not there, too: that is where the lines of integrated gradients run.
+    present = rng.uniform(0, 1, inputs.shape[:2])
+    ways = rng.normal(size=present.shape), rng.normal(size=inputs.shape)
+
+    found = gated.gradient(present, inputs)
+
+    slope = sum(
+        (one * way).reshape(20, -1).sum(axis=1) for one, way in zip(found, ways, strict=True)
+    )
+    little = 1e-5
+    ahead, behind = (
+        gated.log_odds(present + step * ways[0], inputs + step * ways[1])
+        for step in (little, -little)
+    )
+    assert slope == pytest.approx((ahead - behind) / (2 * little), rel=1e-4, abs=1e-6)
+
+
+@given(seed=st.integers(0, 10_000), size=st.floats(0.2, 0.6))
+@settings(max_examples=15, deadline=None)
+def test_reasons_sum_to_the_distance_from_the_average_customer(seed, size):
+    frame, target = sequences(rows=12, seed=seed)
+    network = made_up(frame, target, spec=SPEC, config=SMALL, seed=seed, progress=None, size=size)
+
+    found = network.explain(frame, SPEC)
+
+    distance = Gated(network.arrays).log_odds(*points(network, frame)) - found.base
+    missing = np.abs(found.values.sum(axis=1) - distance) / np.maximum(1.0, np.abs(distance))
+    assert missing.max() <= 1e-3
+    average = network.arrays["average"].astype(float)[None]
+    told = Gated(network.arrays).log_odds(average[:, :, 0], average[:, :, 1:])
+    assert found.base == pytest.approx(told[0])
+
+
+def test_the_average_customer_is_what_training_has_at_each_place(trained):
+    frame, (network, _) = trained
+    present, inputs = points(network, frame)
+    there = present.astype(bool)
+
+    for place, (share, *rest) in enumerate(network.arrays["average"]):
+        assert share == pytest.approx(present[:, place].mean(), abs=1e-5)
+        wanted = inputs[there[:, place], place].mean(axis=0)
+        assert rest == pytest.approx(wanted, abs=1e-4)
+
+
+def test_what_the_network_learned_from_is_what_reasons_name(trained):
+    frame, (network, _) = trained
+    kept = [*frame.columns[::-1], "recency_days"]
+    values = network.explain(frame.assign(recency_days=1.0)[kept], SPEC).values
+
+    assert [*values] == kept
+    assert (values["recency_days"] == 0.0).all()
+    tokens = [f"event_token_{place}" for place in range(1, 7)]
+    # Who has done something of kind 5 does not churn; nothing else tells of that.
+    fives, threes = (values[tokens].to_numpy()[frame[tokens] == kind] for kind in (5.0, 3.0))
+    assert fives.mean() < threes.mean() - 0.2
+    # Of what there isn't, only that there isn't can count: it is told by the days.
+    nothing = frame.isna()
+    for name in (*tokens, *(f"event_amount_{place}" for place in range(1, 7))):
+        assert (values[name][nothing[name]] == 0.0).all()
+    assert (values["event_days_6"][nothing["event_days_6"]] != 0.0).all()
+
+
+def test_who_is_read_to_fewer_events_is_told_by_these_alone(trained):
+    frame, (network, _) = trained
+    arrays = network.arrays | {"average": network.arrays["average"][-2:]}
+
+    values = Recurrent(arrays, last=2).explain(frame, SPEC).values
+
+    told = {name for name in values if (values[name] != 0.0).any()}
+    assert told == {f"event_{field}_{place}" for field in SPEC.FIELDS for place in (1, 2)}
+
+
+def made_up(frame, target, *, spec, config, seed, progress, size=1.0):
     """A network that was not trained, in no time: the others see what training makes."""
     rng = np.random.default_rng(seed)
     shapes = {
@@ -94,7 +183,11 @@ def made_up(frame, target, *, spec, config, seed, progress):
         "output_weights": (4, 1),
         "output_bias": (1,),
     }
-    arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    arrays = {
+        name: (size * rng.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()
+    }
+    there = rng.uniform(0, 1, (config.last, 1))
+    arrays["average"] = np.hstack([there, rng.normal(0, 0.5, (config.last, 5))])
     scale = {"mean": np.zeros(3, np.float32), "spread": np.ones(3, np.float32)}
     arrays |= scale | {"vocabulary": np.array([1, 7, 20])}
     return Recurrent(arrays, last=config.last)
@@ -104,6 +197,17 @@ def test_churn_sequence_conforms(monkeypatch):
     monkeypatch.setattr(Recurrent, "fit", made_up)
 
     check_scorer(ChurnSequence, config=ChurnSequenceConfig(network=SMALL), rows=80)
+
+
+def test_a_model_that_does_not_know_the_average_customer_gives_no_reasons(trained):
+    frame, (network, _) = trained
+    scorer = ChurnSequence(ChurnSequenceConfig(network=SMALL))
+    arrays = {name: one for name, one in network.arrays.items() if name != "average"}
+    params = {"last": 6, "calibration": Calibration().as_params()}
+
+    scorer.restore(ModelState(estimators={"recency": None}, arrays=arrays, params=params))
+
+    assert scorer.explain(frame) is None
 
 
 def test_a_calibration_is_kept_where_it_helps_and_the_card_tells(monkeypatch):

@@ -8,6 +8,7 @@ from lifecycle_engine.scoring.reasons.results import Change, Explained, Reason
 from lifecycle_engine.scoring.reasons.telling import changes_tell, reason_sentence, reasons_tell
 from lifecycle_engine.scoring.reasons.words import words_of
 from lifecycle_engine.sdk.scorers import Amount, Probability, Scorer
+from lifecycle_engine.sdk.sequences import SequenceSpec
 from lifecycle_engine.warehouse.features import features_known
 
 
@@ -22,8 +23,21 @@ class Value(Scorer):
     output = Amount("money")
 
 
-def reason(feature, value, *, usual=None, typical=None, contribution=1.0):
-    return Reason(feature, value, usual, typical, contribution, (feature,))
+def reason(feature, value, *, usual=None, typical=None, contribution=1.0, text=None):
+    return Reason(feature, value, usual, typical, contribution, (feature,), text)
+
+
+@pytest.mark.parametrize("spec", [SequenceSpec(2), SequenceSpec(2, "events")])
+def test_every_column_of_a_sequence_has_words_of_its_own(spec):
+    for feature in spec.columns():
+        assert words_of(feature).theme != feature
+        for language in ("en", "zh-hans"):
+            with translation.override(language):
+                for value in (0.5, 40.0, None):
+                    told = reason_sentence(reason(feature, value, text="Tea"))
+                    assert told
+                    assert "%" not in told
+                    assert "None" not in told
 
 
 @pytest.mark.parametrize("feature", [feature.name for feature in features_known()])
@@ -79,6 +93,32 @@ def test_every_feature_of_the_library_has_words_of_its_own(feature):
             "最近 90 天内折扣减免了 25 %",
         ),
         (reason("gap_days_mean", None), "Too few orders for a rhythm", "订单太少，看不出规律"),
+        (
+            reason("event_days_1", 12.0, typical=5.0),
+            "The newest event was 12 days ago; typical: 5 days",
+            "最近一次事件发生在 12 天前；一般为 5 天",
+        ),
+        (
+            reason("event_days_4", 45.2, typical=20.0),
+            "The last 4 events go back 45 days; typical: 20 days",
+            "最近 4 个事件可追溯到 45 天前；一般为 20 天",
+        ),
+        (reason("event_days_4", None), "Fewer than 4 events so far", "目前事件不足 4 个"),
+        (
+            reason("event_token_3", 71.0, text="Snacks 100%"),
+            "No. 3 of the newest events: Snacks 100%",
+            "最近事件中的第 3 个：Snacks 100%",
+        ),
+        (
+            reason("event_token_3", 71.0),
+            "No. 3 of the newest events is of a kind without a name",
+            "最近事件中的第 3 个属于没有名称的类型",
+        ),
+        (
+            reason("order_amount_2", 1234.5),
+            "No. 2 of the newest orders came to 1,234.50",
+            "最近订单中的第 2 个金额为 1234.50",
+        ),
         (reason("own_100%", 3.0), "own 100%: 3", "own 100%: 3"),
     ],
 )
