@@ -1,5 +1,7 @@
 """Scorer settings, model versions and recommendations in the admin."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.formats import date_format, number_format
@@ -11,7 +13,7 @@ from lifecycle_engine.scoring import score_admin  # noqa: F401 - registers the l
 from lifecycle_engine.scoring.backtest_models import Backtest, BacktestState
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.check_models import CheckState, ModelCheck
-from lifecycle_engine.scoring.forms import ScorerSettingForm
+from lifecycle_engine.scoring.forms import ScorerSettingForm, TaskSettingForm
 from lifecycle_engine.scoring.lookalike_models import (
     Lookalike,
     LookalikeCustomer,
@@ -30,6 +32,7 @@ from lifecycle_engine.scoring.reasons.results import Explained
 from lifecycle_engine.scoring.reasons.telling import reason_sentence
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 from lifecycle_engine.scoring.target_models import Target
+from lifecycle_engine.scoring.task_settings import configuration_share, tasks_of
 from lifecycle_engine.scoring.use_models import ScorerUse, Use
 
 
@@ -50,6 +53,26 @@ class ScorerSettingAdmin(EngineAdmin):
     def mode_shown(self, setting: ScorerSetting) -> tuple[str, str]:
         """The mode as a coloured label."""
         return setting.mode, str(setting.get_mode_display())
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: ScorerSetting | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """That of a task has one field more."""
+        key = obj.key if obj else request.GET.get("key", "")
+        form = TaskSettingForm if tasks_of(key) else ScorerSettingForm
+        return super().get_form(request, obj, change, form=form, **kwargs)
+
+    def save_model(
+        self, request: HttpRequest, obj: ScorerSetting, form: ScorerSettingForm, change: bool
+    ) -> None:
+        """Store it, and have the tasks configured alike that are to be trained together."""
+        super().save_model(request, obj, form, change)
+        if form.cleaned_data.get("together"):
+            configuration_share(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: ScorerSetting | None = None) -> bool:
         """A scorer is switched off, not deleted."""

@@ -20,6 +20,7 @@ class ScorerSettingForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             *("key", "mode", "config", "promotion", "reasons", "reasons_top", "fall_back"),
             *("drift_limit", "calibration_limit", "fresh_hours"),
+            *("train_every_days", "run_every_days"),
         )
         help_texts = {
             "config": _(
@@ -27,6 +28,14 @@ class ScorerSettingForm(forms.ModelForm):  # type: ignore[type-arg]
                 'settings: {"search": {"trials": 30, "seconds": 300}}'
             )
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        key = self.instance.key or self.initial.get("key", "")
+        if key in scorers:
+            for name in ("train_every_days", "run_every_days"):
+                said = getattr(scorers.get(key), name)
+                self.fields[name].widget.attrs["placeholder"] = str(said)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a configuration that the scorer refuses; one whose plugin is missing is left."""
@@ -38,3 +47,14 @@ class ScorerSettingForm(forms.ModelForm):  # type: ignore[type-arg]
             except ScorerConfigError as error:
                 raise ValidationError({"config": str(error)}) from None
         return found
+
+
+class TaskSettingForm(ScorerSettingForm):
+    """The same of a task, whose model other scorers share."""
+
+    together = forms.BooleanField(
+        label=_("the same configuration for all tasks of its model"),
+        required=False,
+        initial=True,
+        help_text=_("Tasks that are configured alike are trained together, others apart."),
+    )

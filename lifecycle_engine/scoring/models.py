@@ -1,7 +1,7 @@
 """Plugin settings, model versions, scores and recommendations."""
 
 from django.contrib.postgres.indexes import BrinIndex
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -37,6 +37,10 @@ class PromotionMode(models.TextChoices):
 
     RULE = "rule", _("The rule")
     HAND = "hand", _("Staff only")
+
+
+#: A model of a year ago has nothing to say.
+DAYS_APART = [MinValueValidator(1), MaxValueValidator(365)]
 
 
 class ScorerSetting(models.Model):
@@ -88,6 +92,20 @@ class ScorerSetting(models.Model):
         validators=[MinValueValidator(1)],
         help_text=_("Staff are warned after one and a half times as long."),
     )
+    train_every_days = models.PositiveSmallIntegerField(
+        _("trained every so many days"),
+        null=True,
+        blank=True,
+        validators=DAYS_APART,
+        help_text=_("Each night it is looked whether it is time. Empty: as the plugin says."),
+    )
+    run_every_days = models.PositiveSmallIntegerField(
+        _("run every so many days"),
+        null=True,
+        blank=True,
+        validators=DAYS_APART,
+        help_text=_("Besides the run that follows each training. Empty: as the plugin says."),
+    )
 
     class Meta:
         verbose_name = _("scorer setting")
@@ -96,7 +114,11 @@ class ScorerSetting(models.Model):
             models.CheckConstraint(
                 condition=Q(drift_limit__gt=0) & Q(calibration_limit__gt=1) & Q(fresh_hours__gt=0),
                 name="scorer_setting_limits",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(train_every_days__gt=0) & Q(run_every_days__gt=0),
+                name="scorer_setting_days",
+            ),
         ]
 
     def __str__(self) -> str:

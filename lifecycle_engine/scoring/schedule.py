@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import Max
 
-from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.models import ModelVersion, ScorerSetting
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
 
@@ -20,6 +20,27 @@ class Due(NamedTuple):
     run: bool
 
 
+class DaysBetween(NamedTuple):
+    """How many days apart a scorer is trained, and run."""
+
+    training: int
+    run: int
+
+
+def days_between(scorer_key: str) -> DaysBetween:
+    """What staff say, or where they say nothing the plugin.
+
+    Raises:
+        UnknownExtensionError: no plugin brings the scorer.
+    """
+    scorer_class = scorers.get(scorer_key)
+    setting = ScorerSetting.objects.filter(key=scorer_key).first() or ScorerSetting()
+    return DaysBetween(
+        setting.train_every_days or scorer_class.train_every_days,
+        setting.run_every_days or scorer_class.run_every_days,
+    )
+
+
 def scorer_queue(scorer_key: str) -> str:
     """The queue of the scorer's work; of one whose plugin is gone that of all others."""
     return scorers.get(scorer_key).queue if scorer_key in scorers else BaseScorer.queue
@@ -32,20 +53,20 @@ def is_momentary(scorer_key: str) -> bool:
 
 
 def scorer_due(*, scorer_key: str, at: datetime) -> Due:
-    """Whether so many days have passed as the scorer wants between trainings, and between runs.
+    """Whether so many days have passed as there are to be between trainings, and between runs.
 
     Raises:
         UnknownExtensionError: no plugin brings the scorer.
     """
-    scorer_class = scorers.get(scorer_key)
+    every = days_between(scorer_key)
     versions = ModelVersion.objects.filter(scorer_key=scorer_key)
     runs = ScoringRun.objects.filter(
         scorer_key=scorer_key, state__in=(RunState.PUBLISHED, RunState.SHADOW)
     )
     trained, ran = (rows.aggregate(last=Max("as_of"))["last"] for rows in (versions, runs))
     return Due(
-        _is_over(trained, scorer_class.train_every_days, at),
-        not is_momentary(scorer_key) and _is_over(ran, scorer_class.run_every_days, at),
+        _is_over(trained, every.training, at),
+        not is_momentary(scorer_key) and _is_over(ran, every.run, at),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.task_frames import TaskFrame, stacked, task_frames
+from lifecycle_engine.scoring.task_settings import tasks_of
 from lifecycle_engine.scoring.timelines import Timeline, rows_check, timeline
 from lifecycle_engine.scoring.trained import Assessed, Clock, Trained
 from lifecycle_engine.sdk.scorers import Progress, no_progress, scorers
@@ -41,11 +42,7 @@ class TaskFits:
 
 def task_keys(scorer: TaskScorer) -> list[str]:
     """The keys of all tasks of the scorer's model that plugins bring, its own among them."""
-    return [
-        found.key
-        for found in scorers.registered()
-        if issubclass(found, TaskScorer) and found.model is scorer.model
-    ]
+    return [scorer.key, *tasks_of(scorer.key)]
 
 
 def tasks_beside(scorer: TaskScorer, keys: Collection[str]) -> list[TaskScorer]:

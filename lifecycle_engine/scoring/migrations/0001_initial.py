@@ -252,11 +252,13 @@ class Migration(migrations.Migration):
                 ('drift_limit', models.FloatField(default=0.25, help_text='Population stability index from which on customers count as changed.', validators=[django.core.validators.MinValueValidator(0.01)], verbose_name='limit of drift')),
                 ('calibration_limit', models.FloatField(default=1.25, help_text='By what factor the expected total may be off the actual one.', validators=[django.core.validators.MinValueValidator(1.01)], verbose_name='limit of calibration')),
                 ('fresh_hours', models.PositiveIntegerField(default=24, help_text='Staff are warned after one and a half times as long.', validators=[django.core.validators.MinValueValidator(1)], verbose_name='scores are due every so many hours')),
+                ('train_every_days', models.PositiveSmallIntegerField(blank=True, help_text='Each night it is looked whether it is time. Empty: as the plugin says.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(365)], verbose_name='trained every so many days')),
+                ('run_every_days', models.PositiveSmallIntegerField(blank=True, help_text='Besides the run that follows each training. Empty: as the plugin says.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(365)], verbose_name='run every so many days')),
             ],
             options={
                 'verbose_name': 'scorer setting',
                 'verbose_name_plural': 'scorer settings',
-                'constraints': [models.CheckConstraint(condition=models.Q(('drift_limit__gt', 0), ('calibration_limit__gt', 1), ('fresh_hours__gt', 0)), name='scorer_setting_limits')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('drift_limit__gt', 0), ('calibration_limit__gt', 1), ('fresh_hours__gt', 0)), name='scorer_setting_limits'), models.CheckConstraint(condition=models.Q(('train_every_days__gt', 0), ('run_every_days__gt', 0)), name='scorer_setting_days')],
             },
         ),
         migrations.CreateModel(

@@ -63,3 +63,46 @@ def test_one_that_the_scorer_refuses_is_told_at_once(added, config, said):
 
 def test_one_whose_plugin_is_missing_is_left_as_it_is(added):
     assert added('{"anything": 1}', key="gone.scorer").status_code == 302
+
+
+@pytest.mark.parametrize(("days", "status"), [(7, 302), ("", 302), (0, 200), (366, 200)])
+def test_days_between_trainings_are_a_day_to_a_year_or_as_the_plugin_says(added, days, status):
+    answer = added("{}", train_every_days=days)
+
+    assert answer.status_code == status
+    assert ScorerSetting.objects.count() == (status == 302)
+
+
+def test_the_form_says_what_the_plugin_says(admin_client):
+    page = admin_client.get(reverse("admin:scoring_scorersetting_add"), {"key": "value.alive"})
+    days = str(scorers.get("value.alive").train_every_days)
+
+    assert (
+        page.context["adminform"].form.fields["train_every_days"].widget.attrs["placeholder"]
+        == days
+    )
+    assert "together" not in page.context["adminform"].form.fields
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_the_tasks_of_a_model_are_configured_alike_if_staff_want_it(admin_client, together):
+    address = reverse("admin:scoring_scorersetting_add") + "?key=lifecycle.purchase"
+    ScorerSetting.objects.create(
+        key="lifecycle.activation", mode="shadow", config={"single_seeds": 9}
+    )
+    given = GIVEN | {"key": "lifecycle.purchase", "config": '{"single_tasks": false}'}
+
+    answer = admin_client.post(address, given | ({"together": "on"} if together else {}))
+
+    assert answer.status_code == 302
+    kept = {one.key: (one.mode, one.config) for one in ScorerSetting.objects.all()}
+    assert kept.pop("lifecycle.purchase") == ("live", {"single_tasks": False})
+    if together:
+        # Nobody is switched on by it.
+        assert kept == {
+            "lifecycle.acquisition_cost": ("off", {"single_tasks": False}),
+            "lifecycle.activation": ("shadow", {"single_tasks": False}),
+            "lifecycle.retention": ("off", {"single_tasks": False}),
+        }
+    else:
+        assert kept == {"lifecycle.activation": ("shadow", {"single_seeds": 9})}

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lifecycle_engine.scoring.models import ScorerSetting
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
-from lifecycle_engine.scoring.schedule import scorer_due, scorer_queue
+from lifecycle_engine.scoring.schedule import days_between, scorer_due, scorer_queue
 from lifecycle_engine.sdk.scorers import scorers
 from tests.factories.scoring import ModelVersionFactory
 
@@ -32,6 +33,18 @@ def done(*, trained, ran, state=RunState.PUBLISHED):
         state=state,
         finished_at=finished,
     )
+
+
+def test_staff_say_how_many_days_lie_between(weekly):
+    done(trained=timedelta(days=3), ran=timedelta(days=3))
+    assert scorer_due(scorer_key=KEY, at=NIGHT) == (False, True)
+
+    setting = ScorerSetting.objects.create(key=KEY, train_every_days=3, run_every_days=5)
+    assert scorer_due(scorer_key=KEY, at=NIGHT) == (True, False)
+
+    setting.train_every_days = setting.run_every_days = None
+    setting.save()
+    assert days_between(KEY) == (7, 2)
 
 
 def test_one_that_was_never_trained_is_due(weekly):
