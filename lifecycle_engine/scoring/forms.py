@@ -53,7 +53,7 @@ class TaskSettingForm(ScorerSettingForm):
     """The same of a task, whose model other scorers share."""
 
     together = forms.BooleanField(
-        label=_("the same configuration for all tasks of its model"),
+        label=_("The same configuration for all tasks of its model"),
         required=False,
         initial=True,
         help_text=_("Tasks that are configured alike are trained together, others apart."),
