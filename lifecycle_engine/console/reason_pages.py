@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.scoring.classes import class_name
+from lifecycle_engine.scoring.classes import class_name, gives_classes
 from lifecycle_engine.scoring.errors import ScoringError
 from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.scoring.monitoring.uses import uses_published
-from lifecycle_engine.scoring.reasons.selectors import reasons_of
+from lifecycle_engine.scoring.reasons.results import Explained
+from lifecycle_engine.scoring.reasons.selectors import is_explaining, reasons_of
 from lifecycle_engine.scoring.reasons.telling import (
     ChangeTold,
     ReasonTold,
@@ -25,7 +26,7 @@ from lifecycle_engine.scoring.reasons.telling import (
     score_written,
 )
 from lifecycle_engine.scoring.use_models import Use
-from lifecycle_engine.sdk.scorers import Scorer, scorers
+from lifecycle_engine.sdk.scorers import scorers
 
 #: Scores that differ by less than this part are the same.
 _SAME = 0.01
@@ -44,6 +45,7 @@ class ScoreTold:
         explains: whether its scorer says why at all.
         by_baseline: whether it is the baseline's, published in the model's place.
         now: what it would be with what came in since; empty where that is the same.
+        rival: of a class what the one is called that came closest to it; else empty.
     """
 
     score: Score
@@ -54,6 +56,7 @@ class ScoreTold:
     explains: bool
     by_baseline: bool
     now: str = ""
+    rival: str = ""
 
 
 def scores_told(*, customer: Customer) -> list[ScoreTold]:
@@ -64,22 +67,39 @@ def scores_told(*, customer: Customer) -> list[ScoreTold]:
     told = []
     for score in scores:
         scorer_class = scorers.get(score.scorer_key)
-        explained = found.get(score.pk)
-        same = explained is None or abs(explained.score - score.value) <= _SAME * abs(score.value)
+        explained, use = found.get(score.pk), uses.get((score.scorer_key, score.as_of), Use.MODEL)
         told.append(
             ScoreTold(
                 score=score,
                 label=str(scorer_class.label),
-                value=class_name(score.model_version, score.value)
-                or score_written(score.value, scorer_class),
+                value=_written(score, score.value),
                 reasons=reasons_tell(explained, scorer_class) if explained else [],
                 changes=changes_tell(explained, scorer_class) if explained else [],
-                explains=issubclass(scorer_class, Scorer) and scorer_class.is_explaining(),
-                by_baseline=uses.get((score.scorer_key, score.as_of)) is Use.BASELINE,
-                now=score_written(explained.score, scorer_class) if explained and not same else "",
+                explains=is_explaining(scorer_class, use=use),
+                by_baseline=use is Use.BASELINE,
+                now="" if explained is None else _now(score, explained.score),
+                rival=_rival(score, explained),
             )
         )
     return told
+
+
+def _written(score: Score, value: float) -> str:
+    """A score of the model, or a class's name."""
+    named = class_name(score.model_version, value)
+    return named or score_written(value, scorers.get(score.scorer_key))
+
+
+def _now(score: Score, value: float) -> str:
+    """What the score would be, where that is something else; of classes each is."""
+    margin = 0.0 if gives_classes(scorers.get(score.scorer_key)) else _SAME * abs(score.value)
+    return "" if abs(value - score.value) <= margin else _written(score, value)
+
+
+def _rival(score: Score, explained: Explained | None) -> str:
+    if explained is None or explained.rival is None:
+        return ""
+    return _written(score, explained.rival)
 
 
 @require_POST

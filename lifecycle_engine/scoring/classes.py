@@ -92,15 +92,28 @@ def version_classes(version: ModelVersion) -> dict[int, ModelClass]:
     return {one.number: one for one in map(ModelClass.read, version.classes)}
 
 
-def class_names(*, scores: Sequence[Score | ScoreHistory]) -> list[str | None]:
+def class_names(
+    *,
+    scores: Sequence[Score | ScoreHistory],
+    numbers: Sequence[float | None] | None = None,
+) -> list[str | None]:
     """What each score is called, in their order: None of one that is no class's number.
 
     One query, however many scores.
+
+    Args:
+        scores: the scores.
+        numbers: of each another class of its model to name; by default the score itself.
     """
     wanted = {row.model_version_id for row in scores}
     versions = ModelVersion.objects.filter(pk__in=wanted).exclude(classes=[]).only("classes")
     known = {version.pk: version_classes(version) for version in versions}
-    return [_named(known.get(row.model_version_id), row.value) for row in scores]
+    if numbers is None:
+        numbers = [row.value for row in scores]
+    return [
+        None if number is None else _named(known.get(row.model_version_id), number)
+        for row, number in zip(scores, numbers, strict=True)
+    ]
 
 
 def class_name(version: ModelVersion, value: float) -> str | None:

@@ -34,14 +34,17 @@ def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int,
     keys = {row.scorer_key for row in rows if row.pk in reasons}
     scorer_classes = {key: scorers.get(key) for key in keys if key in scorers}
     names = class_names(scores=rows)
-    for score, name in zip(rows, names, strict=True):
+    explained = [reasons.get(row.pk) for row in rows]
+    rivals = class_names(scores=rows, numbers=[one.rival if one else None for one in explained])
+    for score, name, why, rival in zip(rows, names, explained, rivals, strict=True):
         found[score.customer_id][score.scorer_key] = {
             "value": score.value,
             "percentile": score.percentile if name is None else None,
             "class": name,
+            "rather_than": rival,
             "as_of": score.as_of.isoformat(),
             "by": uses.get((score.scorer_key, score.as_of), Use.MODEL).value,
-            **_reasons(scorer_classes.get(score.scorer_key), reasons.get(score.pk)),
+            **_reasons(scorer_classes.get(score.scorer_key), why),
         }
     return found
 

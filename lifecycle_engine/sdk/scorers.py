@@ -278,15 +278,27 @@ class Scorer(BaseScorer):
         """What each feature added to what ``predict`` gives; None where that is not known.
 
         The sums keep the order of ``predict``'s outputs. Usually one line with a function of
-        ``sdk.explaining``. It also runs where a page is made, so nothing in it may load TensorFlow.
+        ``sdk.explaining``. Scorers of classes return ``ClassContributions``: what spoke for the
+        class that ``predict`` gives, rather than for its rival. It also runs where a page is made,
+        so nothing in it may load TensorFlow.
         """
+        del frame
+        return None
+
+    def explain_baseline(self, frame: pd.DataFrame) -> Contributions | None:
+        """As ``explain``, of what ``baseline`` gives: where it is what is published."""
         del frame
         return None
 
     @classmethod
     def is_explaining(cls) -> bool:
-        """Whether the scorer gives reasons; of a class there is no more or less to explain."""
-        return cls.explain is not Scorer.explain and not isinstance(cls.output, Classes)
+        """Whether the scorer gives reasons."""
+        return cls.explain is not Scorer.explain
+
+    @classmethod
+    def is_explaining_baseline(cls) -> bool:
+        """Whether the scorer gives reasons for its baseline's scores."""
+        return cls.explain_baseline is not Scorer.explain_baseline
 
 
 class RankingScorer(BaseScorer):

@@ -55,18 +55,31 @@ class Autoencoded:
         """The features as they are, standardised: (rows, features)."""
         return Dense(self.arrays).inputs(frame)
 
+    @property
+    def layers(self) -> list[tuple[Floats, Floats]]:
+        """Weights and bias of each layer, in and out again, with ReLU between each and the next.
+
+        The bottleneck has none: what goes in and what comes out of it are one product.
+        """
+        *into, (weights, bias) = Dense(self.arrays).layers
+        count = sum(name.startswith(f"{_BACK}weights_") for name in self.arrays)
+        (first, added), *out = [
+            (self.arrays[f"{_BACK}weights_{n}"], self.arrays[f"{_BACK}bias_{n}"])
+            for n in range(count)
+        ]
+        weights, bias = weights.astype(np.float64), bias.astype(np.float64)
+        return [*into, (weights @ first, bias @ first + added), *out]
+
     def said_again(self, frame: pd.DataFrame) -> Floats:
         """The features as the bottleneck says them: (rows, features).
 
         Two trainings may use the bottleneck's numbers in quite different ways. What they say of
         customers is in the units of the features, and can be compared.
         """
-        signal = Dense(self.arrays).outputs(frame)
-        count = sum(name.startswith(f"{_BACK}weights_") for name in self.arrays)
-        for number in range(count):
-            weights, bias = (self.arrays[f"{_BACK}{name}_{number}"] for name in ("weights", "bias"))
+        signal, layers = self.inputs(frame), self.layers
+        for number, (weights, bias) in enumerate(layers, start=1):
             signal = signal @ weights + bias
-            if number < count - 1:
+            if number < len(layers):
                 signal = np.maximum(signal, 0.0)
         return signal
 

@@ -44,11 +44,18 @@ def centres_fit(values: Floats, *, count: int, rng: np.random.Generator) -> Floa
     return found
 
 
+def nearness(values: Floats, centres: Floats) -> Floats:
+    """How near each row is to each centre, (rows, centres): what their squared distance lacks.
+
+    It is the negative of it, without the square of the row, which is the same for all centres.
+    """
+    found: Floats = 2 * values @ centres.T - (centres**2).sum(axis=1)
+    return found
+
+
 def nearest(values: Floats, centres: Floats) -> Labels:
     """The place of the centre that each row is nearest to."""
-    # The square of the row is the same for all centres: it decides nothing.
-    distances = (centres**2).sum(axis=1) - 2 * values @ centres.T
-    found: Labels = distances.argmin(axis=1)
+    found: Labels = nearness(values, centres).argmax(axis=1)
     return found
 
 

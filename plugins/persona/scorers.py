@@ -9,16 +9,25 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lifecycle_engine.sdk.clusters import ClusterScorer
+from lifecycle_engine.sdk.explaining import (
+    ClassContributions,
+    Contributions,
+    centre_contributions,
+    class_contributions,
+    network_contributions,
+)
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import MinimumData, ModelState, Progress, no_progress, scorers
 from plugins.persona.autoencoder import Autoencoded, Autoencoder, AutoencoderConfig
 from plugins.persona.behaviour import WORDS
 from plugins.persona.grouping import (
     CountTried,
+    Floats,
     centres_fit,
     count_chosen,
     counts_tried,
     nearest,
+    nearness,
     plane,
 )
 
@@ -115,6 +124,45 @@ class Persona(ClusterScorer):
         away = self._network.said_again(frame) - self._arrays["plane_mean"]
         found: NDArray[np.float64] = away @ self._arrays["plane_axes"].T
         return found
+
+    def explain(self, frame: pd.DataFrame) -> ClassContributions | None:
+        """What made a customer's centre nearer than the next nearest one, by feature.
+
+        Gradients are integrated through the whole network, so that what counts is what the customer
+        did. The distance itself is a sum over what the embedding says of each feature, which is
+        made of all of them: told by that, somebody who has used no coupon could be among those who
+        use coupons for the many coupons that the network expects of such customers.
+        """
+        centres, network = self._arrays["centres"], self._network
+        if len(centres) < 2:
+            return None
+        inputs, layers = network.inputs(frame), network.layers
+        near = nearness(network.said_again(frame), centres)
+
+        def pair(rows: NDArray[np.int64], own: int, rival: int) -> Contributions:
+            def nearer(said: Floats) -> tuple[Floats, Floats]:
+                found = nearness(said, centres[[own, rival]])
+                return found[:, 0] - found[:, 1], np.broadcast_to(slope, said.shape)
+
+            slope = 2 * (centres[own] - centres[rival])
+            some = frame.iloc[rows]
+            return network_contributions(some, inputs=inputs[rows], layers=layers, end=nearer)
+
+        numbers = self.numbers or range(len(centres))
+        margins = pd.DataFrame(near, index=frame.index, columns=[*numbers])
+        return class_contributions(frame, margins=margins, pair=pair)
+
+    def explain_baseline(self, frame: pd.DataFrame) -> ClassContributions | None:
+        """As ``explain``, between the standardised features as they are: exact."""
+        centres = self._arrays["plain_centres"]
+        if len(centres) < 2:
+            return None
+        return centre_contributions(
+            frame,
+            inputs=self._network.inputs(frame),
+            centres=centres,
+            numbers=self.baseline_numbers or range(len(centres)),
+        )
 
     def state(self) -> ModelState:
         """Weights, centres and the plane of the map, as plain arrays."""

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lifecycle_engine.scoring.classes import gives_classes
 from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerOutputError
 from lifecycle_engine.scoring.reasons.changes import changes_find
-from lifecycle_engine.scoring.reasons.results import Explained, Reason
+from lifecycle_engine.scoring.reasons.results import Change, Explained, Reason
 from lifecycle_engine.scoring.reasons.words import words_of
-from lifecycle_engine.sdk.explaining import Contributions
+from lifecycle_engine.scoring.use_models import Use
+from lifecycle_engine.sdk.explaining import ClassContributions, Contributions
 from lifecycle_engine.sdk.scorers import Scorer
 
 #: Reasons kept of a customer.
@@ -39,25 +41,35 @@ def importances(contributions: Contributions) -> list[tuple[str, float]]:
     return [(str(name), float(size)) for name, size in sizes.items()]
 
 
-def contributions_checked(scorer: Scorer, frame: pd.DataFrame) -> Contributions:
-    """What ``explain`` gives, if it keeps the scorer's promises.
+def contributions_checked(
+    scorer: Scorer, frame: pd.DataFrame, *, use: Use = Use.MODEL
+) -> Contributions:
+    """What ``explain`` gives, or ``explain_baseline``, if it keeps the scorer's promises.
 
     Raises:
         ReasonsMissingError: the model that the scorer chose gives none.
-        ScorerOutputError: it has another index or columns, or no number.
+        ScorerOutputError: it has another index or columns, or no number; or a class's reasons don't
+            say which two classes are compared.
     """
-    found = scorer.explain(frame)
+    found = (scorer.explain_baseline if use is Use.BASELINE else scorer.explain)(frame)
     if found is None:
         raise ReasonsMissingError(f"The model of scorer {scorer.key} gives no reasons")
     if not found.values.index.equals(frame.index) or [*found.values] != [*frame]:
         raise ScorerOutputError(f"Scorer {scorer.key} gives reasons of another shape")
     if not np.isfinite(found.values.to_numpy(float)).all():
         raise ScorerOutputError(f"Scorer {scorer.key} gives a reason that is no number")
+    if gives_classes(type(scorer)) and not isinstance(found, ClassContributions):
+        raise ScorerOutputError(f"Scorer {scorer.key} gives reasons that are no class's")
     return found
 
 
 def customers_explain(
-    scorer: Scorer, frame: pd.DataFrame, *, typical: Typical, texts: Texts | None = None
+    scorer: Scorer,
+    frame: pd.DataFrame,
+    *,
+    typical: Typical,
+    texts: Texts | None = None,
+    use: Use = Use.MODEL,
 ) -> dict[int, Explained]:
     """The reasons of every customer of a frame, by customer.
 
@@ -66,22 +78,28 @@ def customers_explain(
         frame: the customers' features.
         typical: what is typical of customers.
         texts: what numbers of names stand for; one that is not in it is told without its name.
+        use: whether the model's scores are explained or its baseline's. What would change a score
+            is of the model's alone, and of no class: it has no better and worse.
 
     Raises:
         ScorerOutputError: the scorer breaks a promise.
     """
-    contributions = contributions_checked(scorer, frame)
+    contributions = contributions_checked(scorer, frame, use=use)
     reasons = _reasons(frame, contributions.values.to_numpy(float), typical, texts or {})
-    scores = scorer.predict(frame).astype(float)
-    changes = changes_find(scorer, frame, scores=scores, typical=typical)
-    totals, base = contributions.totals(), float(contributions.base)
+    scores = (scorer.baseline if use is Use.BASELINE else scorer.predict)(frame).astype(float)
+    changes: Sequence[tuple[Change, ...]] = [()] * len(frame)
+    if use is Use.MODEL and not gives_classes(type(scorer)):
+        changes = changes_find(scorer, frame, scores=scores, typical=typical)
+    totals, bases = contributions.totals(), np.broadcast_to(contributions.base, len(frame))
+    rivals = contributions.rival if isinstance(contributions, ClassContributions) else None
     return {
         int(customer_id): Explained(
-            base=base,
+            base=float(bases[row]),
             total=float(totals.iloc[row]),
             score=float(scores.iloc[row]),
             reasons=tuple(reasons[row]),
             changes=changes[row],
+            rival=None if rivals is None else float(rivals.iloc[row]),
         )
         for row, customer_id in enumerate(frame.index)
     }

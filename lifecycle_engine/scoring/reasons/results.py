@@ -56,6 +56,8 @@ class Explained:
         score: the score that this comes to.
         reasons: the largest contributions, in either direction, the largest first.
         changes: what would bring the score where it is wanted, the most first.
+        rival: of a class the number of the one that came closest to it, against which all is meant;
+            else None.
     """
 
     base: float
@@ -63,6 +65,7 @@ class Explained:
     score: float
     reasons: tuple[Reason, ...]
     changes: tuple[Change, ...]
+    rival: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For a JSON column."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from lifecycle_engine.scoring.models import REASONS_TOP, Score, ScorerSetting
 from lifecycle_engine.scoring.reason_models import ReasonsFor, ScoreReasons
 from lifecycle_engine.scoring.reasons.results import Explained
+from lifecycle_engine.scoring.use_models import Use
+from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 
 
 def reasons_wanted(*, scorer_key: str) -> tuple[ReasonsFor, int]:
@@ -13,6 +15,15 @@ def reasons_wanted(*, scorer_key: str) -> tuple[ReasonsFor, int]:
     if setting is None:
         return ReasonsFor.TOP, REASONS_TOP
     return ReasonsFor(setting.reasons), setting.reasons_top
+
+
+def is_explaining(scorer_class: type[BaseScorer], *, use: Use) -> bool:
+    """Whether a scorer gives reasons for its model's scores, or for its baseline's."""
+    if not issubclass(scorer_class, Scorer):
+        return False
+    if use is Use.BASELINE:
+        return scorer_class.is_explaining_baseline()
+    return scorer_class.is_explaining()
 
 
 def reasons_of(*, scores: Iterable[Score]) -> dict[int, Explained]:

@@ -28,13 +28,13 @@ from lifecycle_engine.scoring.reasons.computing import (
     typical_values,
 )
 from lifecycle_engine.scoring.reasons.results import Explained
-from lifecycle_engine.scoring.reasons.selectors import reasons_wanted
+from lifecycle_engine.scoring.reasons.selectors import is_explaining, reasons_wanted
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.selectors import model_champion
 from lifecycle_engine.scoring.sequences import sequence_texts
 from lifecycle_engine.scoring.use_models import Use
-from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
+from lifecycle_engine.sdk.scorers import Scorer, scorers
 
 #: Customers whose features say what is typical and what the model goes by.
 SAMPLE = 1_000
@@ -69,12 +69,15 @@ def reasons_refresh(*, scorer_key: str, as_of: datetime) -> Worked:
         if not free:
             raise ScorerBusyError(f"The reasons of {scorer_key} are being worked out already")
         wanted, top = reasons_wanted(scorer_key=scorer_key)
-        if wanted is ReasonsFor.NOBODY or not is_explaining(scorers.get(scorer_key)):
+        scorer_class = scorers.get(scorer_key)
+        able = any(is_explaining(scorer_class, use=use) for use in Use)
+        if wanted is ReasonsFor.NOBODY or not able:
             return Worked(0, ScoreReasons.objects.filter(scorer_key=scorer_key).delete()[0])
         with job_run("scoring.explain", subject=scorer_key) as job:
             version = model_champion(scorer_key=scorer_key)
-            if use_of(champion=version) is Use.BASELINE:
-                # What is published is not what the model would say why of.
+            use = use_of(champion=version)
+            if not is_explaining(scorer_class, use=use):
+                # What is published is not what the scorer can say why of.
                 gone = ScoreReasons.objects.filter(scorer_key=scorer_key).delete()[0]
                 job.result(customers=0, withdrawn=gone)
                 return Worked(0, gone)
@@ -84,7 +87,8 @@ def reasons_refresh(*, scorer_key: str, as_of: datetime) -> Worked:
             ids = list(scores.values_list("customer_id", flat=True))
             done = 0
             with suppress(ReasonsMissingError):  # Of several models the one chosen may give none.
-                done = _explain(version, as_of, ids[:top] if wanted is ReasonsFor.TOP else ids)
+                some = ids[:top] if wanted is ReasonsFor.TOP else ids
+                done = _explain(version, as_of, some, use)
             withdrawn = sql_execute("scoring", "reasons_withdraw", {"scorer_key": scorer_key})
             worked = Worked(done, withdrawn)
             job.result(**asdict(worked))
@@ -99,19 +103,20 @@ def reasons_ask(*, score: Score) -> Explained:
         WorkerNeededError: its model wants TensorFlow.
         ArtefactError: the stored model is not what was stored.
     """
-    if not is_explaining(scorers.get(score.scorer_key)):
-        raise ReasonsMissingError(f"Scorer {score.scorer_key} gives no reasons")
-    if Use.BASELINE in uses_published(scores=[score]).values():
+    use = next(iter(uses_published(scores=[score]).values()), Use.MODEL)
+    if not is_explaining(scorers.get(score.scorer_key), use=use):
         raise ReasonsMissingError(
-            f"The score is the baseline's, which {score.scorer_key} explains not"
+            f"Scorer {score.scorer_key} gives no reasons"
+            if use is Use.MODEL
+            else f"The score is the baseline's, which {score.scorer_key} explains not"
         )
     with without_tensorflow(score.scorer_key):
-        found = _ask(score)
+        found = _ask(score, use)
     _publish(score.model_version, score.as_of, found)
     return found[score.customer_id]
 
 
-def _ask(score: Score) -> dict[int, Explained]:
+def _ask(score: Score, use: Use) -> dict[int, Explained]:
     version = score.model_version
     # The process keeps it: whoever asks once asks again.
     champion = version.state == ModelState.CHAMPION
@@ -123,15 +128,10 @@ def _ask(score: Score) -> dict[int, Explained]:
         )
     summary = ReasonsSummary.objects.filter(scorer_key=score.scorer_key).first()
     kept = (summary.typical, summary.texts) if summary else ({}, {})
-    return customers_explain(scorer, frame, typical=kept[0], texts=kept[1])
+    return customers_explain(scorer, frame, typical=kept[0], texts=kept[1], use=use)
 
 
-def is_explaining(scorer_class: type[BaseScorer]) -> bool:
-    """Whether a scorer gives reasons for its scores."""
-    return issubclass(scorer_class, Scorer) and scorer_class.is_explaining()
-
-
-def _explain(version: ModelVersion, as_of: datetime, ids: list[int]) -> int:
+def _explain(version: ModelVersion, as_of: datetime, ids: list[int], use: Use) -> int:
     """Explain and store; returns how many."""
     scorer = _restored(version)
     sampled = _features(scorer, version, as_of, _sample(version, as_of))
@@ -144,7 +144,7 @@ def _explain(version: ModelVersion, as_of: datetime, ids: list[int]) -> int:
             "model_version": version,
             "as_of": as_of,
             "customers": len(sampled),
-            "importances": dict(importances(contributions_checked(scorer, sampled))),
+            "importances": dict(importances(contributions_checked(scorer, sampled, use=use))),
             "typical": typical,
             "texts": texts,
         },
@@ -152,7 +152,7 @@ def _explain(version: ModelVersion, as_of: datetime, ids: list[int]) -> int:
     done = 0
     for start in range(0, len(ids), BATCH):
         frame = _features(scorer, version, as_of, ids[start : start + BATCH])
-        found = customers_explain(scorer, frame, typical=typical, texts=texts)
+        found = customers_explain(scorer, frame, typical=typical, texts=texts, use=use)
         _publish(version, as_of, found)
         done += len(found)
     return done

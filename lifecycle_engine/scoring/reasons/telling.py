@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from lifecycle_engine.scoring.classes import gives_classes
 from lifecycle_engine.scoring.reasons.results import Change, Explained, Reason
 from lifecycle_engine.scoring.reasons.values import money, number, share
 from lifecycle_engine.scoring.reasons.words import days_of, place_of, words_of
@@ -17,7 +18,7 @@ class ReasonTold:
     Attributes:
         reason: what is told.
         sentence: what is so.
-        raises: whether it raised the score.
+        raises: whether it raised the score; of a class whether it spoke for it.
         good: whether that is where the shop wants it.
         size: its size, in per cent of the customer's largest.
     """
@@ -41,7 +42,10 @@ class ChangeTold:
 
 def reasons_tell(explained: Explained, scorer_class: type[BaseScorer]) -> list[ReasonTold]:
     """A customer's reasons, the largest first."""
-    wanted = scorer_class.wanted if issubclass(scorer_class, Scorer) else "higher"
+    # What speaks for a class is shown as what is wanted: it has no better and worse.
+    wanted = "higher"
+    if issubclass(scorer_class, Scorer) and not gives_classes(scorer_class):
+        wanted = scorer_class.wanted
     largest = max((abs(reason.contribution) for reason in explained.reasons), default=0.0) or 1.0
     return [
         ReasonTold(

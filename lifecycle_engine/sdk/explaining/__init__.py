@@ -4,7 +4,14 @@ A scorer's ``explain`` is one line with one of these. They read fitted models an
 library: the pages that staff open compute with them too.
 """
 
+from lifecycle_engine.sdk.explaining.classes import (
+    centre_contributions,
+    class_contributions,
+    linear_class_contributions,
+    tree_class_contributions,
+)
 from lifecycle_engine.sdk.explaining.contributions import (
+    ClassContributions,
     Contributions,
     contributions_mixed,
 )
@@ -14,11 +21,16 @@ from lifecycle_engine.sdk.explaining.networks import integrated_gradients, netwo
 from lifecycle_engine.sdk.explaining.trees import tree_contributions
 
 __all__ = [
+    "ClassContributions",
     "Contributions",
+    "centre_contributions",
+    "class_contributions",
     "contributions_mixed",
     "few_contributions",
     "integrated_gradients",
+    "linear_class_contributions",
     "linear_contributions",
     "network_contributions",
+    "tree_class_contributions",
     "tree_contributions",
 ]

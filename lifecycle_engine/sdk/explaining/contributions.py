@@ -17,11 +17,12 @@ class Contributions:
     Attributes:
         values: of the frame's shape, in the scale in which the model adds up: log-odds for a
             probability, the amount or its logarithm for an amount. More than 0 raised the answer.
-        base: the answer in that scale when nothing is known of a customer.
+        base: the answer in that scale when nothing is known of a customer; of classes one for each
+            customer, since they are compared in pairs.
     """
 
     values: pd.DataFrame
-    base: float
+    base: float | pd.Series[float]
 
     def totals(self) -> pd.Series[float]:
         """The model's answers in the scale in which it adds up."""
@@ -43,12 +44,29 @@ class Contributions:
             link: never falls; numbers in an array to numbers in an array.
         """
         before = self.totals().to_numpy(float)
-        base = float(link(np.array([self.base]))[0])
-        way = before - self.base
+        start = np.asarray(self.base, dtype=float)
+        base = link(np.atleast_1d(start)).reshape(start.shape)
+        way = before - start
         steep = np.abs(way) > 1e-12
         factor = np.zeros(len(before))
         np.divide(link(before) - base, way, out=factor, where=steep)
-        return Contributions(self.values.mul(factor, axis=0), base)
+        kept = pd.Series(base, index=self.values.index) if base.ndim else float(base)
+        return Contributions(self.values.mul(factor, axis=0), kept)
+
+
+@dataclass(frozen=True)
+class ClassContributions(Contributions):
+    """What spoke for each customer's class, rather than for the one that came closest to it.
+
+    More than 0 spoke for the class, less for its rival; all together are never below 0.
+
+    Attributes:
+        own: the number of the customer's class.
+        rival: the number of the other.
+    """
+
+    own: pd.Series[float]
+    rival: pd.Series[float]
 
 
 def contributions_mixed(parts: Sequence[tuple[float, Contributions]]) -> Contributions:

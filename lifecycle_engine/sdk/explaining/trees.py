@@ -59,21 +59,24 @@ class _Leaves:
 
 
 def tree_contributions(
-    estimator: Any, frame: pd.DataFrame, *, last: float | None = None
+    estimator: Any, frame: pd.DataFrame, *, last: float | None = None, of: int | None = None
 ) -> Contributions:
     """Exact contributions to what histogram gradient boosting adds up, before its link function.
 
     Args:
-        estimator: a fitted ``HistGradientBoostingRegressor`` or binary
-            ``HistGradientBoostingClassifier`` of scikit-learn over numbers.
+        estimator: a fitted ``HistGradientBoostingRegressor`` or ``HistGradientBoostingClassifier``
+            of scikit-learn over numbers.
         frame: the customers, with the features in the order of the training.
         last: what one more feature, the training's last, is for everybody. It is known from the
             start, also of an average customer, and so adds nothing by itself.
+        of: of several classes the place of the one whose margin is explained: what its trees add up
+            before the softmax. Margins mean something beside one another alone.
 
     Raises:
-        TypeError: the estimator is another, has several classes, or splits by category.
+        TypeError: the estimator is another, has several classes and none is named, or splits by
+            category.
     """
-    nodes, start = _trees(estimator)
+    nodes, start = _trees(estimator, of)
     leaves = [leaf for tree in nodes for leaf in _leaves(tree)]
     if last is not None:
         leaves = [*_known(leaves, frame.shape[1], last)]
@@ -90,18 +93,18 @@ def tree_contributions(
     return Contributions(pd.DataFrame(values, index=frame.index, columns=frame.columns), base)
 
 
-def _trees(estimator: Any) -> tuple[list[NDArray[Any]], float]:
+def _trees(estimator: Any, of: int | None) -> tuple[list[NDArray[Any]], float]:
     """Each tree's nodes, and where the sum over the trees starts."""
     predictors = getattr(estimator, "_predictors", None)
     if predictors is None:
         raise TypeError(f"{type(estimator).__name__} is no fitted histogram gradient boosting")
-    if any(len(of_classes) != 1 for of_classes in predictors):
+    if of is None and any(len(of_classes) != 1 for of_classes in predictors):
         raise TypeError("Contributions to several classes at once are not known")
-    nodes = [of_classes[0].nodes for of_classes in predictors]
+    nodes = [of_classes[of or 0].nodes for of_classes in predictors]
     if any(tree["is_categorical"].any() for tree in nodes):
         raise TypeError("Contributions through splits by category are not known: give numbers")
     # scikit-learn shows neither this nor the trees in another way.
-    return nodes, float(np.ravel(estimator._baseline_prediction)[0])  # noqa: SLF001
+    return nodes, float(np.ravel(estimator._baseline_prediction)[of or 0])  # noqa: SLF001
 
 
 def _leaves(nodes: NDArray[Any]) -> Iterator[_Leaf]:

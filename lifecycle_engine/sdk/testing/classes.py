@@ -7,6 +7,7 @@ import pandas as pd
 
 from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.clusters import ClusterScorer
+from lifecycle_engine.sdk.explaining import ClassContributions, Contributions
 from lifecycle_engine.sdk.scorers import Classes, Scorer
 
 Column: TypeAlias = "pd.Series[float]"
@@ -36,6 +37,28 @@ def check_classes(scorer: Scorer, frame: pd.DataFrame) -> None:
             _check_probabilities(scorer, frame, method)
     if isinstance(scorer, ClusterScorer):
         _check_clusters(scorer, frame)
+
+
+def check_class_reasons(scorer: Scorer, found: Contributions, predicted: Column) -> None:
+    """Check what is said of why customers are in their classes.
+
+    Args:
+        scorer: fitted.
+        found: what ``explain`` gives, or ``explain_baseline``.
+        predicted: the classes that it is to explain.
+
+    Raises:
+        AssertionError: the scorer breaks a promise; the message says which.
+    """
+    assert isinstance(found, ClassContributions), f"{scorer.key}: explain tells of no classes"
+    same = np.array_equal(found.own, predicted)
+    assert same, f"{scorer.key}: explain tells of other classes than predict"
+    apart = (found.own != found.rival).all()
+    assert apart, f"{scorer.key}: explain compares a class with itself"
+    totals = found.totals().to_numpy(float)
+    # Those of networks are sums over many steps.
+    least = -0.01 * np.abs(totals).max(initial=0.0) - 1e-6
+    assert (totals >= least).all(), f"{scorer.key}: reasons speak for the rival"
 
 
 def classes_drawn(

@@ -1,19 +1,25 @@
 """What a scorer has to keep to, checked in one call."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.registry import Config
-from lifecycle_engine.sdk.scorers import ModelState, Probability, Scorer
+from lifecycle_engine.sdk.scorers import Classes, ModelState, Probability, Scorer
 from lifecycle_engine.sdk.tables import Tables
-from lifecycle_engine.sdk.testing.classes import check_classes, classes_drawn
+from lifecycle_engine.sdk.testing.classes import (
+    check_class_reasons,
+    check_classes,
+    classes_drawn,
+)
 from lifecycle_engine.sdk.testing.shop import shop_tables
 
 #: Days between the cut-off dates of the generated training data.
@@ -52,7 +58,9 @@ def check_scorer(
     _check_state(scorer, frame, config)
     check_classes(scorer, frame)
     if scorer_class.is_explaining():
-        _check_reasons(scorer, frame)
+        _check_reasons(scorer, frame, scorer.explain, scorer.predict)
+    if scorer_class.is_explaining_baseline():
+        _check_reasons(scorer, frame, scorer.explain_baseline, scorer.baseline)
 
 
 def check_point_in_time(scorer_class: type[Scorer], *, config: Config | None = None) -> None:
@@ -164,9 +172,14 @@ def _check_state(scorer: Scorer, frame: pd.DataFrame, config: Config | None) -> 
         assert same, f"{scorer.key}: {method} differs after state() and restore()"
 
 
-def _check_reasons(scorer: Scorer, frame: pd.DataFrame) -> None:
+def _check_reasons(
+    scorer: Scorer,
+    frame: pd.DataFrame,
+    explain: Callable[[pd.DataFrame], Contributions | None],
+    predict: "Callable[[pd.DataFrame], pd.Series[float]]",
+) -> None:
     before = frame.copy()
-    found = scorer.explain(frame)
+    found = explain(frame)
     assert frame.equals(before), f"{scorer.key}: explain changes its frame"
     if found is None:  # Of several models the one that was chosen may not say why.
         return
@@ -175,15 +188,22 @@ def _check_reasons(scorer: Scorer, frame: pd.DataFrame) -> None:
     assert values.index.equals(frame.index), f"{scorer.key}: explain returns another index"
     assert [*values.columns] == [*frame.columns], f"{scorer.key}: explain returns other columns"
     assert np.isfinite(values.to_numpy(float)).all(), f"{scorer.key}: explain returns no numbers"
-    predicted = scorer.predict(frame).to_numpy(float)[np.argsort(found.totals().to_numpy())]
-    fallen = np.maximum.accumulate(predicted) - predicted
-    # Those of networks are sums over many steps: what is as good as equal may change places.
-    allowed = 0.01 * np.ptp(predicted) + 1e-6
-    assert fallen.max() <= allowed, f"{scorer.key}: what reasons sum to does not go with predict"
-    alone = scorer.explain(frame.iloc[:1])
+    if isinstance(scorer.output, Classes):
+        check_class_reasons(scorer, found, predict(frame))
+    else:
+        _check_order(scorer, found, predict(frame).to_numpy(float))
+    alone = explain(frame.iloc[:1])
     assert alone is not None, f"{scorer.key}: explain has nothing to say of one customer"
     same = np.allclose(alone.values, values.iloc[:1], rtol=1e-3, atol=2e-3)
     assert same, f"{scorer.key}: reasons of a customer depend on the batch"
-    nobody = scorer.explain(frame.iloc[:0])
+    nobody = explain(frame.iloc[:0])
     assert nobody is not None, f"{scorer.key}: explain does not accept nobody"
     assert len(nobody.values) == 0, f"{scorer.key}: explain makes customers up"
+
+
+def _check_order(scorer: Scorer, found: Contributions, predicted: NDArray[np.float64]) -> None:
+    ranked = predicted[np.argsort(found.totals().to_numpy())]
+    fallen = np.maximum.accumulate(ranked) - ranked
+    # Those of networks are sums over many steps: what is as good as equal may change places.
+    allowed = 0.01 * np.ptp(ranked) + 1e-6
+    assert fallen.max() <= allowed, f"{scorer.key}: what reasons sum to does not go with predict"

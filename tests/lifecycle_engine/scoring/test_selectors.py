@@ -72,6 +72,7 @@ def test_the_profile_shows_scores_by_scorer():
         "value": 0.25,
         "percentile": 75.0,
         "class": None,
+        "rather_than": None,
         "as_of": "2017-12-01T00:00:00+00:00",
         "by": "model",
         "reasons": None,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lifecycle_engine.sdk.agreement import adjusted_rand
-from lifecycle_engine.sdk.scorers import scorers
+from lifecycle_engine.sdk.scorers import ModelState, scorers
 from lifecycle_engine.sdk.testing.scorers import check_scorer
 from lifecycle_engine.warehouse.features import features_known
 from plugins.persona.autoencoder import AutoencoderConfig
@@ -87,3 +87,41 @@ def test_its_features_are_the_library_s_and_staff_switch_it_on():
 def test_a_configuration_in_the_wrong_order_is_refused():
     with pytest.raises(ValueError, match="least=5 is more than most=3"):
         PersonaConfig(least=5, most=3)
+
+
+def test_reasons_sum_to_how_much_nearer_the_own_persona_is(scorer):
+    frame, _kinds = shoppers(2)
+    said, centres = scorer._network.said_again(frame), scorer._arrays["centres"]
+    away = np.sort(((said[:, None] - centres) ** 2).sum(axis=2), axis=1)
+
+    found = scorer.explain(frame)
+
+    nearer = away[:, 1] - away[:, 0]
+    missing = np.abs(found.totals() - nearer) / np.maximum(1.0, np.abs(nearer - found.base))
+    assert missing.max() < 5e-3
+    assert found.own.to_numpy().tolist() == scorer.predict(frame).tolist()
+
+
+@pytest.mark.parametrize("method", ["explain", "explain_baseline"])
+def test_reasons_are_what_the_kinds_differ_in(scorer, method):
+    frame, kinds = shoppers(2)
+
+    found = getattr(scorer, method)(frame)
+
+    sizes = found.values.abs().mean()
+    # The first 24 features tell the kinds apart; the rest are the same of all.
+    assert sizes.iloc[:24].mean() > 3 * sizes.iloc[24:].mean()
+    # Who has much of the first twelve is in that group for them, whichever one came closest.
+    many = found.values[kinds == 1]
+    assert (many.iloc[:, :12].sum(axis=1) > 0).mean() > 0.95
+
+
+def test_a_single_persona_needs_no_reason(scorer):
+    frame, _kinds = shoppers(2)
+    one = Persona(CONFIG)
+    state = scorer.state()
+    alone = {name: state.arrays[name][:1] for name in ("centres", "plain_centres")}
+    one.restore(ModelState(arrays={**state.arrays, **alone}, params=state.params))
+
+    assert one.explain(frame) is None
+    assert one.explain_baseline(frame) is None
