@@ -14,6 +14,7 @@ from lifecycle_engine.scoring import frames, running
 from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from tests.factories.scoring_runs import AS_OF, KEY, TELLTALE, days, percentiles
+from tests.locks import locks_free_awaited
 
 #: Customers in a shard.
 SHARD = 5
@@ -103,6 +104,7 @@ def kills_play(kills, *, seed, lives, folder):
         timeout=60 + 4 * kills * lives[1],
     )
     assert done.stdout.split() == ["9"] * 2 * kills, done.stderr[-3000:]
+    locks_free_awaited()
 
 
 def whole_and_of_one_frame(customer_ids):

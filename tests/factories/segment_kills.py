@@ -18,6 +18,7 @@ from lifecycle_engine.segments.rules import rule_parse, rule_select
 from lifecycle_engine.warehouse.mirror import mirror_run
 from lifecycle_engine.warehouse.session import warehouse_session
 from tests.factories.segments import NOW, SegmentFactory, country_rule, rule
+from tests.locks import locks_free_awaited
 
 _LATELY = {"condition": "event.count", "name": "Product Viewed", "at_least": 1, "days": 2}
 
@@ -103,6 +104,7 @@ def kills_play(kills: int, *, seed: int) -> None:
         timeout=60 + 6 * kills,
     )
     assert done.stdout.split() == ["9"] * kills, done.stderr
+    locks_free_awaited()
 
 
 def recovered_equals_rebuilt(kills: int) -> None:

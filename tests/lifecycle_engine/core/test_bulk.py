@@ -12,6 +12,7 @@ from lifecycle_engine.core.bulk import arrow_read, copy_rows
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.core.models import JobRun
 from lifecycle_engine.core.sql import sql_execute, sql_rows, sql_text
+from tests.locks import held_elsewhere
 
 
 @pytest.mark.django_db
@@ -69,9 +70,8 @@ def test_a_lock_is_held_by_one_session_until_its_block_ends():
             with advisory_lock("another") as also_taken:
                 assert also_taken
         assert other.execute(query).fetchone() == (True,)
-        other.execute("SELECT pg_advisory_lock(hashtextextended('test', 0))")
-        with advisory_lock("test") as taken:
-            assert not taken
+    with held_elsewhere("test"), advisory_lock("test") as taken:
+        assert not taken
 
 
 @pytest.mark.django_db(transaction=True)

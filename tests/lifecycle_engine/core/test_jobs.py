@@ -2,17 +2,17 @@
 
 import subprocess
 import sys
-import time
 from datetime import timedelta
 
 import pytest
 from celery import current_app
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from lifecycle_engine.core.bulk import adbc_url
 from lifecycle_engine.core.jobs import enqueue, job_run, lost_jobs_fail
 from lifecycle_engine.core.models import JobRun, JobState
+from tests.locks import locks_free_awaited, locks_held
 
 
 @pytest.fixture
@@ -93,29 +93,6 @@ def silent_run(**given):
     return run
 
 
-_HELD = """
-SELECT count(*) FROM pg_locks
-WHERE locktype = 'advisory' AND database = (
-    SELECT oid FROM pg_database WHERE datname = current_database()
-)
-"""
-
-
-def held():
-    """How many advisory locks are held in this database."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HELD)
-        return cursor.fetchone()[0]
-
-
-def wait_until_free():
-    """The database notices a little later that a client is gone."""
-    deadline = time.monotonic() + 30
-    while held():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_silent_run_has_failed_once_its_process_is_killed():
     run = silent_run()
@@ -124,7 +101,7 @@ def test_a_silent_run_has_failed_once_its_process_is_killed():
         assert process.stdout.readline() == "at work\n"
         assert lost_jobs_fail() == 0
         process.kill()
-    wait_until_free()
+    locks_free_awaited()
 
     assert lost_jobs_fail() == 1
     after = JobRun.objects.get()
@@ -145,7 +122,7 @@ def test_a_run_that_was_heard_of_or_is_over_is_left_alone():
 @pytest.mark.django_db(transaction=True)
 def test_a_run_holds_its_lock_until_it_is_over():
     with job_run("events.test"):
-        assert held() == 1
+        assert locks_held() == 1
 
-    assert held() == 0
+    assert locks_held() == 0
     assert JobRun.objects.get().state == JobState.SUCCEEDED

@@ -4,14 +4,12 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.models.functions import Now
 
-from lifecycle_engine.core.bulk import adbc_url
 from lifecycle_engine.core.models import JobRun
 from lifecycle_engine.customers.erasure import customer_erase
 from lifecycle_engine.customers.models import Consent
@@ -32,6 +30,7 @@ from tests.factories.scoring_runs import (
     people,
     percentiles,
 )
+from tests.locks import held_elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -240,9 +239,7 @@ def test_helpers_score_and_only_the_driver_publishes(customers, model, monkeypat
 def test_a_shard_that_somebody_is_at_is_left_to_them(customers, model, monkeypatch):
     killed(monkeypatch, "_shard_score", at=1)
     one = ScoringRun.objects.get()
-    with psycopg.connect(adbc_url()) as other:
-        name = f"scoring:run:{one.pk}:1"
-        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
+    with held_elsewhere(f"scoring:run:{one.pk}:1"):
         running.run_help(run_id=one.pk)
 
     one.refresh_from_db()

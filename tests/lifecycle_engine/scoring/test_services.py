@@ -5,11 +5,9 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
-import psycopg
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
 
 from lifecycle_engine.core.models import JobRun, JobState
 from lifecycle_engine.customers.models import Consent, Customer
@@ -41,6 +39,7 @@ from lifecycle_engine.scoring.services import model_train
 from lifecycle_engine.scoring.use_models import ScorerUse
 from lifecycle_engine.sdk.scorers import MinimumData, scorers
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
+from tests.locks import held_elsewhere
 
 LAPSE = "dummy.lapse"
 
@@ -357,8 +356,7 @@ def _cutoffs(frame):
 def test_one_worker_at_a_time(shop, dummy):
     train()
     versions, runs = ModelVersion.objects.count(), JobRun.objects.count()
-    with psycopg.connect(**_connection_parameters()) as other:
-        other.execute("SELECT pg_advisory_lock(hashtextextended('scoring:dummy.lapse', 0))")
+    with held_elsewhere(f"scoring:{LAPSE}"):
         with pytest.raises(ScorerBusyError, match=r"dummy\.lapse .* by another worker"):
             train(as_of=AS_OF - timedelta(days=1))
         with pytest.raises(ScorerBusyError, match=r"dummy\.lapse .* by another worker"):
@@ -376,12 +374,3 @@ def test_a_scorer_in_shadow_mode_publishes_nothing(shop, dummy):
 
     assert (result.customers, result.written) == (CUSTOMERS, 0)
     assert scores() == []
-
-
-def _connection_parameters():
-    given = connection.get_connection_params()
-    return {
-        name: given[name]
-        for name in ("dbname", "user", "password", "host", "port")
-        if name in given
-    }

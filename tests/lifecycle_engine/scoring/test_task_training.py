@@ -6,7 +6,6 @@ from threading import Event
 
 import numpy as np
 import pandas as pd
-import psycopg
 import pytest
 from django.db import connection
 from hypothesis import given
@@ -37,6 +36,7 @@ from lifecycle_engine.sdk.testing.tasks import check_tasks
 from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.dummy_plugin import lines as toy
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
+from tests.locks import held_elsewhere
 
 RETURNS, SPENDS, COSTS = "lines.returns", "lines.spends", "lines.costs"
 DAY = timedelta(days=1)
@@ -154,10 +154,8 @@ def test_all_versions_appear_or_none(shop, fits, monkeypatch):
 
 
 def test_it_is_busy_while_one_of_its_tasks_is(shop, fits):
-    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
-        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"scoring:{SPENDS}"])
-        with pytest.raises(ScorerBusyError, match=SPENDS):
-            train(RETURNS)
+    with held_elsewhere(f"scoring:{SPENDS}"), pytest.raises(ScorerBusyError, match=SPENDS):
+        train(RETURNS)
     assert fits == []
     assert ModelVersion.objects.count() == 0
 

@@ -1,12 +1,9 @@
 """From the log to membership, whatever the columnar copy has."""
 
-from contextlib import contextmanager
 from datetime import timedelta
 
-import psycopg
 import pytest
 
-from lifecycle_engine.core.bulk import adbc_url
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.events.models import Reader
 from lifecycle_engine.events.services import events_ingest
@@ -14,6 +11,7 @@ from lifecycle_engine.segments import refreshing, selectors, services, touched
 from lifecycle_engine.segments.models import Segment, TouchedCustomer
 from lifecycle_engine.warehouse import mirror
 from tests.factories.segments import NOW, SegmentFactory, ago, country_rule, rule
+from tests.locks import held_elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,13 +38,9 @@ def _computed(**columns):
     return segment
 
 
-@contextmanager
 def _computing(segment):
     """Another session computes the segment."""
-    with psycopg.connect(adbc_url(), autocommit=True) as other:
-        name = f"segment:{segment.pk}"
-        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
-        yield
+    return held_elsewhere(f"segment:{segment.pk}")
 
 
 def _waiting():

@@ -2,10 +2,8 @@
 
 import json
 
-import psycopg
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
 
 from lifecycle_engine.core.models import JobRun
 from lifecycle_engine.events.failures import FAILURES_TO_BLAME
@@ -22,6 +20,7 @@ from tests.factories.mirror import (
     order,
     orders_in_the_log,
 )
+from tests.locks import held_elsewhere
 
 
 @pytest.mark.django_db(transaction=True)
@@ -191,9 +190,7 @@ def test_small_files_are_joined_and_batches_stay_counted(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_one_mirror_at_a_time():
     orders_in_the_log(1)
-    with psycopg.connect(**connection.get_connection_params()) as other:
-        other.execute("SELECT pg_advisory_lock(hashtextextended('warehouse.mirror', 0))")
-
+    with held_elsewhere("warehouse.mirror"):
         result = mirror.mirror_run()
         with pytest.raises(mirror.MirrorBusyError):
             mirror.mirror_rebuild()

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import connections
 
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.core.models import JobRun
@@ -30,6 +29,7 @@ from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.warehouse.mirror import mirror_run
 from tests.dummy_plugin import lines
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS, _order
+from tests.locks import held_elsewhere
 
 LAPSE, SPEND, AGAIN = "dummy.lapse", "dummy.spend", "dummy.again"
 NOVEMBER, DECEMBER = date(2017, 11, 1), date(2017, 12, 1)
@@ -280,17 +280,14 @@ def test_one_that_breaks_a_promise_has_failed_and_says_how(shop, dummy, monkeypa
 
 
 def test_one_process_at_a_time(shop, dummy):
-    other = connections.create_connection("default")
-    try:
-        with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [lock_name(LAPSE)])
-        with pytest.raises(BacktestError, match="is being backtested by another process"):
-            roll()
-    finally:
-        other.close()
+    with (
+        held_elsewhere(lock_name(LAPSE)),
+        pytest.raises(BacktestError, match="is being backtested by another process"),
+    ):
+        roll()
     assert not Backtest.objects.exists()
-    with advisory_lock(lock_name(LAPSE)):
-        pass
+    with advisory_lock(lock_name(LAPSE)) as free:
+        assert free
 
 
 @pytest.mark.parametrize(
