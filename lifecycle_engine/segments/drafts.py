@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Subquery
 from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -103,11 +103,19 @@ def draft_load(*, draft_id: int, owner: str) -> Draft:
     Raises:
         SegmentDraft.DoesNotExist: there is none, or it is somebody else's.
     """
-    row = SegmentDraft.objects.select_related("segment").get(pk=draft_id, owner=owner)
-    step = row.steps.get(number=row.position)
-    later = row.steps.filter(number__gt=row.position).exists()
-    earlier = row.steps.filter(number__lt=row.position).exists()
-    return Draft(row, step.content, may_undo=earlier, may_redo=later)
+    # In one statement: between two it may be published, or its step be undone and written over.
+    shown = OuterRef("position")
+    steps = SegmentDraftStep.objects.filter(draft=OuterRef("pk"))
+    row = (
+        SegmentDraft.objects.select_related("segment")
+        .annotate(
+            content=Subquery(steps.filter(number=shown).values("content")),
+            earlier=Exists(steps.filter(number__lt=shown)),
+            later=Exists(steps.filter(number__gt=shown)),
+        )
+        .get(pk=draft_id, owner=owner)
+    )
+    return Draft(row, row.content, may_undo=row.earlier, may_redo=row.later)
 
 
 def draft_change(

@@ -1,6 +1,7 @@
 """Drafts: trees, steps, revisions, and publishing."""
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -209,6 +210,26 @@ def test_a_draft_is_its_owner_s():
 
     with pytest.raises(SegmentDraft.DoesNotExist):
         drafts.draft_load(draft_id=draft.pk, owner="bert")
+
+
+@pytest.mark.django_db
+def test_a_draft_that_is_discarded_while_it_is_read_is_whole_or_gone():
+    row = drafts.draft_begin(owner="ada", name="A")
+
+    def discarded(execute, *arguments):
+        found = execute(*arguments)
+        wrappers = connection.execute_wrappers
+        connection.execute_wrappers = []
+        SegmentDraft.objects.all().delete()
+        connection.execute_wrappers = wrappers
+        return found
+
+    with connection.execute_wrapper(discarded):
+        draft = drafts.draft_load(draft_id=row.pk, owner="ada")
+
+    assert draft.content["name"] == "A"
+    with pytest.raises(SegmentDraft.DoesNotExist):
+        drafts.draft_load(draft_id=row.pk, owner="ada")
 
 
 @pytest.mark.django_db
