@@ -24,6 +24,13 @@ class Site:
         self._environment = environment
         self._process = None
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process is not None:
+            self.kill()
+
     def start(self):
         self._process = subprocess.Popen(
             web_command(self.port),
@@ -35,12 +42,14 @@ class Site:
         )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._answers():
+            assert self._process.poll() is None, "the web server has ended"
             assert time.monotonic() < deadline, "the web server does not answer"
             time.sleep(0.1)
 
     def kill(self):
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._process = None
 
     def _answers(self):
         try:

@@ -6,12 +6,14 @@ from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Literal
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 AXE = Path(__file__).parent / "vendor" / "axe_core" / "axe.min.js"
+#: Only what is wrong waits so long: a machine that has much else to do takes seconds for a page.
+PATIENCE_MS = 30_000
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -20,6 +22,12 @@ ARGUMENTS = [
     "--disable-component-update",
     "--no-first-run",
 ]
+#: Marks what htmx has asked for once it is there. Of a question within an answer too: what asks it
+#: is in the page before the answer counts as come.
+ANSWERED = """
+document.addEventListener("htmx:afterRequest", event =>
+    event.detail.elt.setAttribute("data-answered", ""));
+"""
 
 
 class Watched:
@@ -28,6 +36,7 @@ class Watched:
     def __init__(self, page: Page, base: str) -> None:
         self.page, self.base = page, base
         self.wrong: list[str] = []
+        page.add_init_script(ANSWERED)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("dialog", self._dialog)
@@ -46,9 +55,8 @@ class Watched:
         assert response is not None
         if response.status != 200:
             self.wrong.append(f"status {response.status}")
-        # Half a second of silence is waited for only where a page asks for more once it is there.
-        if self.page.locator("[hx-trigger*=load]").count():
-            self.page.wait_for_load_state("networkidle")
+        # Some pages ask for more once they are there.
+        expect(self.page.locator("[hx-trigger*=load]:not([data-answered])")).to_have_count(0)
         self.wrong = [
             f"{path}: {what}" if not what.startswith("/") else what for what in self.wrong
         ]
@@ -77,7 +85,8 @@ def answered() -> None:
 def serious(page: Page) -> list[str]:
     """What axe finds that keeps somebody from using the page."""
     # Through the debugger, which the page's policy doesn't bind.
-    found = page.evaluate(f"async () => {{ {AXE.read_text()}; return await axe.run() }}")
+    run = "return await axe.run({resultTypes: ['violations']})"
+    found = page.evaluate(f"async () => {{ {AXE.read_text()}; {run} }}")
     return [
         f"{violation['id']}: {node['html'][:120]}"
         for violation in found["violations"]

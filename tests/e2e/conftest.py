@@ -7,9 +7,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test import Client
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.browsing import ARGUMENTS, CHROMIUM, Watched, answered
+from tests.e2e.browsing import ARGUMENTS, CHROMIUM, PATIENCE_MS, Watched, answered
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def watched(browser, live_server, scheme) -> Iterator[Watched]:
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value}
     context.add_cookies([{**cookie, "url": live_server.url}])
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield Watched(page, live_server.url)
     context.close()
     answered()

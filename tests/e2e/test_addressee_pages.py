@@ -17,7 +17,7 @@ from lifecycle_engine.messaging.preference_links import preferences_url
 from lifecycle_engine.messaging.preferences import Proof, Wording
 from lifecycle_engine.messaging.unsubscribe import UnsubscribeToken, unsubscribe_url
 from lifecycle_engine.sdk.channels import channels
-from tests.e2e.browsing import AXE
+from tests.e2e.browsing import AXE, PATIENCE_MS
 from tests.e2e.test_console_browser import pytestmark  # noqa: F401 - marks these tests too
 from tests.factories.messaging import ReaderFactory
 
@@ -39,7 +39,7 @@ def page(request, browser, live_server):
     """A page that runs no scripts of its own and remembers what went wrong."""
     context = browser.new_context(color_scheme=request.param, viewport=PHONE)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.wrong = []
     page.on("console", lambda message: page.wrong.append(message.text))
     page.base = live_server.url

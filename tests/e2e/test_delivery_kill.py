@@ -16,7 +16,7 @@ from django.conf import settings
 from lifecycle_engine.config.environment import ROOT
 from lifecycle_engine.messaging.services import QueuedMessage, messages_queue
 from tests.factories.messaging import EmailTemplateFactory, ReaderFactory
-from tests.worker import broker_url, migrate, wake, worker
+from tests.worker import broker_url, wake, worker
 
 MESSAGES = 300
 LEASE_SECONDS = 2
@@ -55,8 +55,8 @@ def environment(database_url, tmp_path):
         "SECRET_KEY": settings.SECRET_KEY,
         "POSTAL_ADDRESS": "1 Example Street",
         "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
+        "WORKER_READY_FILE": str(tmp_path / "ready"),
     }
-    migrate(own)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with subprocess.Popen(
@@ -105,6 +105,8 @@ def test_a_killed_worker_sends_nothing_twice_and_loses_nothing(environment, tmp_
 
         # When a worker is killed in the middle of the delivery
         with worker(environment, log):
+            # Who wakes it would else race it for making the broker's tables.
+            wait_until((tmp_path / "ready").exists, log)
             wait_until(lambda: listens(environment["EMAIL_URL"]), log)
             wake(environment, "messaging.deliver")
             wait_until(lambda: len(received(tmp_path)) >= MESSAGES // 3, log)

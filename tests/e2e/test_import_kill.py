@@ -14,8 +14,10 @@ import pytest
 from django.conf import settings
 
 from lifecycle_engine.config.environment import ROOT
+from lifecycle_engine.events.imports.limits import CHUNK_ROWS
 
-ROWS = 120_000
+#: Three transactions' worth: it is killed in the second one.
+ROWS = 3 * CHUNK_ROWS
 KILLS = 1
 PATIENCE_SECONDS = 120
 

@@ -186,7 +186,11 @@ def test_typing_is_not_disturbed_by_the_answers(watched, draft):
     name = page.locator("#n1-name")
     name.fill("")
 
-    name.press_sequentially("Product Viewed", delay=120)
+    with page.expect_request("**/edit/"):
+        name.press_sequentially("Product")
+    # The answer to the first word comes while the second one is typed.
+    with page.expect_response("**/edit/"):
+        name.press_sequentially(" Viewed", delay=30)
 
     expect(name).to_have_value("Product Viewed")
     expect(name).to_be_focused()

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 import rudderstack.analytics.client
 import segment.analytics.client
-from django.conf import settings
 
 from lifecycle_engine.core.models import Scope
 from lifecycle_engine.core.services import api_key_create
@@ -41,14 +40,16 @@ def database(keys, database_copied):
 
 
 @pytest.fixture
-def site(database, tmp_path):
+def site(database, tmp_path, settings):
+    # As many as it takes for one to know nothing of what another one was told.
+    settings.WEB_WORKERS = 2
     server = Site(
         os.environ
         | {"VAR": str(tmp_path), "DATABASE_URL": database.url, "SECRET_KEY": settings.SECRET_KEY}
     )
-    server.start()
-    yield server
-    server.kill()
+    with server:
+        server.start()
+        yield server
 
 
 @contextmanager

@@ -19,6 +19,8 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _BACK_OFF_SECONDS = (0.5, 1, 2, 5, 10, 30)
 _STABLE_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+#: Each process takes some 2 s of a processor to load, and the machine may have others to run.
+_START_SECONDS = 180.0
 
 
 class StartError(Exception):
@@ -63,7 +65,7 @@ class Supervisor:
         """Stop all programs, the last one started first."""
         self.stop()
 
-    def wait_until_ready(self, *, seconds: float = 60) -> None:
+    def wait_until_ready(self, *, seconds: float = _START_SECONDS) -> None:
         """Wait until every program says that it is ready.
 
         Raises:
