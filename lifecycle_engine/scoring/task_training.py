@@ -42,7 +42,7 @@ class TaskFits:
 
 def task_keys(scorer: TaskScorer) -> list[str]:
     """The keys of all tasks of the scorer's model that plugins bring, its own among them."""
-    return [scorer.key, *tasks_of(scorer.key)]
+    return sorted([scorer.key, *tasks_of(scorer.key)])
 
 
 def tasks_beside(scorer: TaskScorer, keys: Collection[str]) -> list[TaskScorer]:
