@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.core.modeladmin import EngineAdmin, RecordAdmin, labelled
@@ -32,8 +33,9 @@ from lifecycle_engine.scoring.reasons.results import Explained
 from lifecycle_engine.scoring.reasons.telling import reason_sentence
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 from lifecycle_engine.scoring.target_models import Target
-from lifecycle_engine.scoring.task_settings import configuration_share, tasks_of
+from lifecycle_engine.scoring.task_settings import tasks_of, training_share
 from lifecycle_engine.scoring.use_models import ScorerUse, Use
+from lifecycle_engine.sdk.scorers import scorers
 
 
 @admin.register(ScorerSetting)
@@ -61,18 +63,24 @@ class ScorerSettingAdmin(EngineAdmin):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """That of a task has one field more."""
-        key = obj.key if obj else request.GET.get("key", "")
-        form = TaskSettingForm if tasks_of(key) else ScorerSettingForm
+        """That of a task has one field more; so has one whose scorer is still to be named."""
+        given = request.POST if request.method == "POST" else request.GET
+        key = obj.key if obj else given.get("key", "")
+        form = ScorerSettingForm if key in scorers and not tasks_of(key) else TaskSettingForm
         return super().get_form(request, obj, change, form=form, **kwargs)
 
     def save_model(
         self, request: HttpRequest, obj: ScorerSetting, form: ScorerSettingForm, change: bool
     ) -> None:
-        """Store it, and have the tasks configured alike that are to be trained together."""
+        """Store it, and have the tasks configured alike that are to be trained together.
+
+        Django's admin saves in a transaction: all of them are changed, and told so, or none is.
+        """
         super().save_model(request, obj, form, change)
         if form.cleaned_data.get("together"):
-            configuration_share(obj)
+            for other in training_share(obj):
+                told = gettext("Configured as %(scorer)s, since they share a training.")
+                self.log_change(request, other, told % {"scorer": obj.key})
 
     def has_delete_permission(self, request: HttpRequest, obj: ScorerSetting | None = None) -> bool:
         """A scorer is switched off, not deleted."""

@@ -4,11 +4,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle_engine.scoring.errors import ScorerConfigError
 from lifecycle_engine.scoring.models import ScorerSetting
 from lifecycle_engine.scoring.selectors import scorer_build
+from lifecycle_engine.scoring.task_settings import tasks_alike, tasks_of
 from lifecycle_engine.sdk.scorers import scorers
 
 
@@ -31,10 +33,10 @@ class ScorerSettingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        key = self.instance.key or self.initial.get("key", "")
-        if key in scorers:
+        self.scorer_key: str = self.instance.key or self.initial.get("key", "")
+        if self.scorer_key in scorers:
             for name in ("train_every_days", "run_every_days"):
-                said = getattr(scorers.get(key), name)
+                said = getattr(scorers.get(self.scorer_key), name)
                 self.fields[name].widget.attrs["placeholder"] = str(said)
 
     def clean(self) -> dict[str, Any]:
@@ -50,7 +52,10 @@ class ScorerSettingForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class TaskSettingForm(ScorerSettingForm):
-    """The same of a task, whose model other scorers share."""
+    """The same of a task, whose model other scorers share.
+
+    The tick is set unless somebody has already configured the tasks apart.
+    """
 
     together = forms.BooleanField(
         label=_("The same configuration for all tasks of its model"),
@@ -58,3 +63,15 @@ class TaskSettingForm(ScorerSettingForm):
         initial=True,
         help_text=_("Tasks that are configured alike are trained together, others apart."),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = tasks_of(self.scorer_key)
+        if others:
+            told = gettext(
+                "Also sets the configuration and the days between trainings of %(tasks)s. Tasks "
+                "that are configured alike are trained together, others apart."
+            )
+            names = ", ".join(f"{scorers.get(key).label} ({key})" for key in others)
+            self.fields["together"].help_text = told % {"tasks": names}
+            self.fields["together"].initial = tasks_alike(self.scorer_key)

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from lifecycle_engine.core.locks import advisory_lock
-from lifecycle_engine.scoring.errors import ScorerConfigError, ScorerOffError
+from lifecycle_engine.scoring.errors import ScorerOffError
 from lifecycle_engine.scoring.models import ScorerMode
 from lifecycle_engine.scoring.selectors import scorer_build, scorer_mode
+from lifecycle_engine.scoring.task_settings import is_alike
 from lifecycle_engine.scoring.task_training import task_keys, tasks_beside
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.sdk.tasks import TaskScorer
@@ -26,7 +27,7 @@ def tasks_with(scorer_key: str) -> list[TaskScorer]:
         raise ScorerOffError(f"Scorer {scorer_key} is switched off")
     asked = scorer_build(scorer_key=scorer_key)
     assert isinstance(asked, TaskScorer)  # noqa: S101 - the caller knows.
-    keys = [key for key in task_keys(asked) if key == scorer_key or _alike(key, asked)]
+    keys = [key for key in task_keys(asked) if key == scorer_key or _joins(key, asked)]
     return tasks_beside(asked, keys)
 
 
@@ -55,10 +56,5 @@ def model_turn(tasks: Sequence[TaskScorer]) -> Iterator[None]:
         yield
 
 
-def _alike(key: str, asked: TaskScorer) -> bool:
-    try:
-        built = scorer_build(scorer_key=key)
-    except ScorerConfigError:  # It says so when it is its own turn.
-        return False
-    same = bool(built.config == asked.config)
-    return same and scorer_mode(scorer_key=key) is not ScorerMode.OFF
+def _joins(key: str, asked: TaskScorer) -> bool:
+    return is_alike(key, asked) and scorer_mode(scorer_key=key) is not ScorerMode.OFF

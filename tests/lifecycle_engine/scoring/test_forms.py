@@ -1,6 +1,7 @@
 """What staff set of a scorer is refused where the scorer would refuse it."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from lifecycle_engine.scoring.models import ScorerSetting
@@ -91,12 +92,17 @@ def test_the_tasks_of_a_model_are_configured_alike_if_staff_want_it(admin_client
         key="lifecycle.activation", mode="shadow", config={"single_seeds": 9}
     )
     given = GIVEN | {"key": "lifecycle.purchase", "config": '{"single_tasks": false}'}
+    given |= {"train_every_days": 3}
 
     answer = admin_client.post(address, given | ({"together": "on"} if together else {}))
 
     assert answer.status_code == 302
     kept = {one.key: (one.mode, one.config) for one in ScorerSetting.objects.all()}
+    days = dict(ScorerSetting.objects.values_list("key", "train_every_days"))
+    assert days["lifecycle.activation"] == (3 if together else None)
     assert kept.pop("lifecycle.purchase") == ("live", {"single_tasks": False})
+    told = LogEntry.objects.filter(change_message__contains="Configured as lifecycle.purchase")
+    assert told.count() == (3 if together else 0)
     if together:
         # Nobody is switched on by it.
         assert kept == {
@@ -106,3 +112,26 @@ def test_the_tasks_of_a_model_are_configured_alike_if_staff_want_it(admin_client
         }
     else:
         assert kept == {"lifecycle.activation": ("shadow", {"single_seeds": 9})}
+
+
+def test_the_tick_is_set_unless_the_tasks_are_configured_apart(admin_client):
+    def shown(**given):
+        page = admin_client.get(reverse("admin:scoring_scorersetting_add"), given)
+        return page.context["adminform"].form.fields["together"]
+
+    assert shown().initial
+    assert shown(key="lifecycle.purchase").initial
+    assert "lifecycle.retention" in shown(key="lifecycle.purchase").help_text
+
+    ScorerSetting.objects.create(key="lifecycle.activation", config={"single_tasks": False})
+    assert not shown(key="lifecycle.purchase").initial
+    ScorerSetting.objects.update(config={"gone": 1})
+    assert not shown(key="lifecycle.activation").initial
+
+
+def test_a_task_whose_scorer_is_typed_in_is_shared_as_well(admin_client):
+    given = GIVEN | {"key": "lifecycle.purchase", "config": "{}", "together": "on"}
+
+    assert admin_client.post(reverse("admin:scoring_scorersetting_add"), given).status_code == 302
+
+    assert ScorerSetting.objects.count() == 4
