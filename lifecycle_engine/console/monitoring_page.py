@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_POST
 from lifecycle_engine.console.challengers import challenges_shown
 from lifecycle_engine.console.model_card import metric_name
 from lifecycle_engine.console.monitoring_plots import outcome_plot
-from lifecycle_engine.console.scorers_aside import aside_shown
+from lifecycle_engine.console.scorers_aside import aside_shown, setting_address
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.scoring.check_models import CheckState
@@ -23,7 +24,7 @@ from lifecycle_engine.scoring.errors import ModelChangeError
 from lifecycle_engine.scoring.monitoring.findings import SETTLING_DAYS
 from lifecycle_engine.scoring.monitoring.selectors import Standing, standings
 from lifecycle_engine.scoring.monitoring.uses import use_set
-from lifecycle_engine.scoring.schedule import is_momentary, scorer_queue
+from lifecycle_engine.scoring.schedule import days_of, is_momentary, scorer_queue
 from lifecycle_engine.scoring.use_models import Use, UseCause
 from lifecycle_engine.sdk.scorers import scorers
 
@@ -121,6 +122,8 @@ def standing_shown(one: Standing) -> dict[str, Any]:
     return {
         "standing": one,
         "label": scorer_class.label if scorer_class else one.scorer_key,
+        "training": _training(one),
+        "address": setting_address(one.scorer_key, one.setting, mode=one.mode),
         "horizon": f"{scorer_class.horizon_days + SETTLING_DAYS:g}" if scorer_class else "–",
         "momentary": is_momentary(one.scorer_key),
         "state": one.state.label,
@@ -133,6 +136,20 @@ def standing_shown(one: Standing) -> dict[str, Any]:
         "next": _next(one, over),
         "other": Use.MODEL.value if one.by_baseline else Use.BASELINE.value,
         "may_switch": one.by_baseline or one.able,
+    }
+
+
+def _training(one: Standing) -> str:
+    """How often it is trained, as who said, and when next."""
+    if one.next_training is None:
+        return _("none while it is off") if one.scorer_key in scorers else "–"
+    days = days_of(scorer_key=one.scorer_key, setting=one.setting).training
+    often = _("each night") if days == 1 else _("every %(days)d days") % {"days": days}
+    said = one.setting is not None and one.setting.train_every_days is not None
+    return _("%(often)s, %(who)s; next on %(day)s") % {
+        "often": often,
+        "who": _("as staff say") if said else _("as the plugin says"),
+        "day": date_format(one.next_training, "DATE_FORMAT"),
     }
 
 

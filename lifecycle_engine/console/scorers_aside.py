@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from lifecycle_engine.scoring.models import ScorerMode
+from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
 from lifecycle_engine.scoring.monitoring.selectors import Aside, scorers_aside
 from lifecycle_engine.scoring.needs import needs_told
 
@@ -29,7 +29,7 @@ def _row(one: Aside) -> dict[str, Any]:
         "mode": one.mode.label,
         "tone": "warn" if one.mode is ScorerMode.OFF else "info",
         "waits_for": _waits_for(one),
-        "address": _address(one),
+        "address": setting_address(one.scorer_class.key, one.setting, mode=ScorerMode.SHADOW),
     }
 
 
@@ -43,9 +43,9 @@ def _waits_for(one: Aside) -> str:
     return _("Its first training: scorers are trained each night.")
 
 
-def _address(one: Aside) -> str:
-    """Where its setting is changed, or made."""
-    if one.setting is not None:
-        return reverse("admin:scoring_scorersetting_change", args=[one.setting.pk])
-    begun = urlencode({"key": one.scorer_class.key, "mode": ScorerMode.SHADOW})
+def setting_address(key: str, setting: ScorerSetting | None, *, mode: ScorerMode) -> str:
+    """Where a scorer's setting is changed; or made, with a mode to begin with."""
+    if setting is not None:
+        return reverse("admin:scoring_scorersetting_change", args=[setting.pk])
+    begun = urlencode({"key": key, "mode": mode})
     return f"{reverse('admin:scoring_scorersetting_add')}?{begun}"

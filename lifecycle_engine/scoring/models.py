@@ -90,7 +90,9 @@ class ScorerSetting(models.Model):
         _("scores are due every so many hours"),
         default=24,
         validators=[MinValueValidator(1)],
-        help_text=_("Staff are warned after one and a half times as long."),
+        help_text=_(
+            "Staff are warned after one and a half times as long. Days between runs count if more."
+        ),
     )
     train_every_days = models.PositiveSmallIntegerField(
         _("trained every so many days"),

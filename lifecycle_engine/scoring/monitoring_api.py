@@ -50,6 +50,9 @@ class StandingSerializer(serializers.Serializer[Any]):
             "decides beside the champion's and beside the baseline's, with paired 95 % intervals."
         ),
     )
+    next_training = serializers.DateTimeField(
+        allow_null=True, help_text="The night in which it is due; null of one that is off."
+    )
 
 
 class _OwnOnly(APIView):

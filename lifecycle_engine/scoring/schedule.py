@@ -1,6 +1,7 @@
 """When scorers are trained and run, and by which workers."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import NamedTuple
 
 from django.db.models import Max
@@ -9,6 +10,8 @@ from lifecycle_engine.scoring.models import ModelVersion, ScorerSetting
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
 
+#: At which full hour of UTC it is looked what is due.
+NIGHT = 2
 #: Nights are not exactly a day apart.
 _EARLY = timedelta(hours=6)
 
@@ -33,12 +36,44 @@ def days_between(scorer_key: str) -> DaysBetween:
     Raises:
         UnknownExtensionError: no plugin brings the scorer.
     """
-    scorer_class = scorers.get(scorer_key)
-    setting = ScorerSetting.objects.filter(key=scorer_key).first() or ScorerSetting()
+    setting = ScorerSetting.objects.filter(key=scorer_key).first()
+    return days_of(scorer_key=scorer_key, setting=setting)
+
+
+def days_of(*, scorer_key: str, setting: ScorerSetting | None) -> DaysBetween:
+    """As ``days_between``, of a scorer whose setting is at hand."""
+    scorer_class, said = scorers.get(scorer_key), setting or ScorerSetting()
     return DaysBetween(
-        setting.train_every_days or scorer_class.train_every_days,
-        setting.run_every_days or scorer_class.run_every_days,
+        said.train_every_days or scorer_class.train_every_days,
+        said.run_every_days or scorer_class.run_every_days,
     )
+
+
+def scores_due_hours(*, scorer_key: str, setting: ScorerSetting | None) -> int:
+    """How many hours may lie between runs: what staff expect, unless it runs less often than that.
+
+    A training is followed by a run. Of a scorer whose plugin is gone only the former is known.
+    """
+    expected = (setting or ScorerSetting()).fresh_hours
+    if scorer_key not in scorers:
+        return expected
+    return max(expected, 24 * min(days_of(scorer_key=scorer_key, setting=setting)))
+
+
+def next_night(*, last: datetime | None, days: int, at: datetime) -> datetime:
+    """The first night after ``at`` in which so many days are over.
+
+    Args:
+        last: when it was done last; None for never.
+        days: how many days are to lie between.
+        at: business time.
+    """
+    night = at.astimezone(UTC).replace(hour=NIGHT, minute=0, second=0, microsecond=0)
+    night += timedelta(days=night <= at)
+    if last is None or _is_over(last, days, night):
+        return night
+    wanted = last + timedelta(days=days) - _EARLY
+    return night + timedelta(days=ceil((wanted - night) / timedelta(days=1)))
 
 
 def scorer_queue(scorer_key: str) -> str:

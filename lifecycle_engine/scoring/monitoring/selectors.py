@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import Max
 
 from lifecycle_engine.core.models import JobRun, JobState
 from lifecycle_engine.scoring.check_models import CheckKind, CheckState, ModelCheck
@@ -13,6 +15,7 @@ from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode
 from lifecycle_engine.scoring.monitoring.findings import Limits, age_finding, worst
 from lifecycle_engine.scoring.monitoring.rule import can_fall_back
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
+from lifecycle_engine.scoring.schedule import days_of, next_night, scores_due_hours
 from lifecycle_engine.scoring.selectors import mode_of
 from lifecycle_engine.scoring.use_models import ScorerUse, Use
 from lifecycle_engine.sdk.scorers import BaseScorer, scorers
@@ -40,6 +43,9 @@ class Standing:
         mode: whether its scores are published at all.
         challengers: of each version that waits the newest figures beside the champion, with
             ``id``, ``model``, ``state`` and ``champion`` (``monitoring.challengers``).
+        setting: what staff have set; None for nothing.
+        next_training: the night in which it is trained next; None of one that is off, or whose
+            plugin is gone.
     """
 
     scorer_key: str
@@ -55,6 +61,8 @@ class Standing:
     outcomes: list[dict[str, Any]]
     mode: ScorerMode
     challengers: list[dict[str, Any]]
+    setting: ScorerSetting | None
+    next_training: datetime | None
 
     @property
     def by_baseline(self) -> bool:
@@ -81,7 +89,16 @@ class Standing:
             "outcomes": self.outcomes,
             "mode": self.mode.value,
             "challengers": self.challengers,
+            "next_training": self.next_training,
         }
+
+
+class _Plan(NamedTuple):
+    """What is to be done with a scorer, as staff or its plugin say."""
+
+    setting: ScorerSetting | None
+    mode: ScorerMode
+    next_training: datetime | None
 
 
 def standings(*, at: datetime, scorer_key: str | None = None) -> list[Standing]:
@@ -104,8 +121,7 @@ def standings(*, at: datetime, scorer_key: str | None = None) -> list[Standing]:
     }
     over, published = _runs(keys)
     checks, outcomes = _checks(keys)
-    settings = {one.key: one for one in ScorerSetting.objects.filter(key__in=keys)}
-    waiting = _challengers(keys)
+    waiting, plans = _challengers(keys), _plans(keys, at)
     return [
         _standing(
             champion,
@@ -113,7 +129,7 @@ def standings(*, at: datetime, scorer_key: str | None = None) -> list[Standing]:
             (over.get(champion.scorer_key), published.get(champion.scorer_key)),
             checks,
             outcomes[champion.scorer_key],
-            settings.get(champion.scorer_key),
+            plans[champion.scorer_key],
             waiting[champion.scorer_key],
             at,
         )
@@ -127,7 +143,7 @@ def _standing(
     runs: tuple[ScoringRun | None, ScoringRun | None],
     checks: dict[tuple[str, str], ModelCheck],
     outcomes: list[ModelCheck],
-    setting: ScorerSetting | None,
+    plan: _Plan,
     challengers: list[dict[str, Any]],
     at: datetime,
 ) -> Standing:
@@ -137,7 +153,7 @@ def _standing(
     findings = [*(last.findings if last else []), *(judged[-1].findings if judged else [])]
     if runs[1] is not None:
         hours = (at - runs[1].as_of).total_seconds() / 3600
-        limits = Limits(fresh_hours=setting.fresh_hours) if setting else Limits()
+        limits = Limits(fresh_hours=scores_due_hours(scorer_key=key, setting=plan.setting))
         findings.append(age_finding(hours, limits).as_json())
     states = [one["state"] for one in findings]
     if use is not None and use.use == Use.BASELINE:
@@ -155,8 +171,10 @@ def _standing(
         inputs=figures.get("inputs") or [],
         scores=figures.get("scores"),
         outcomes=[one.figures for one in outcomes if one.figures.get("metric")],
-        mode=mode_of(scorer_key=key, setting=setting),
+        mode=plan.mode,
         challengers=challengers,
+        setting=plan.setting,
+        next_training=plan.next_training,
     )
 
 
@@ -194,6 +212,22 @@ def _challenge(check: ModelCheck) -> dict[str, Any]:
         "champion": check.run.model_version.number,
         **check.figures,
     }
+
+
+def _plans(keys: list[str], at: datetime) -> dict[str, _Plan]:
+    settings = {one.key: one for one in ScorerSetting.objects.filter(key__in=keys)}
+    versions = ModelVersion.objects.filter(scorer_key__in=keys).values("scorer_key")
+    # A training counts whatever became of its version.
+    trained = dict(versions.annotate(last=Max("as_of")).values_list("scorer_key", "last"))
+    return {key: _plan(key, settings.get(key), trained[key], at) for key in keys}
+
+
+def _plan(key: str, setting: ScorerSetting | None, last: datetime, at: datetime) -> _Plan:
+    mode, night = mode_of(scorer_key=key, setting=setting), None
+    if key in scorers and mode is not ScorerMode.OFF:
+        days = days_of(scorer_key=key, setting=setting).training
+        night = next_night(last=last, days=days, at=at)
+    return _Plan(setting, mode, night)
 
 
 def _holds(run: ScoringRun, use: ScorerUse | None) -> bool:

@@ -29,7 +29,7 @@ from lifecycle_engine.scoring.monitoring.inputs import copy_hours, run_figures
 from lifecycle_engine.scoring.monitoring.outcomes import outcome_figures
 from lifecycle_engine.scoring.monitoring.uses import use_open, use_set
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
-from lifecycle_engine.scoring.schedule import scorer_queue
+from lifecycle_engine.scoring.schedule import scorer_queue, scores_due_hours
 from lifecycle_engine.scoring.use_models import Use, UseCause
 from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import scorers
@@ -76,12 +76,13 @@ def scorer_check(*, scorer_key: str, at: datetime) -> list[ModelCheck]:
 def limits_of(*, scorer_key: str) -> Limits:
     """The limits that staff have set, else the usual ones."""
     setting = ScorerSetting.objects.filter(key=scorer_key).first()
+    due_hours = scores_due_hours(scorer_key=scorer_key, setting=setting)
     if setting is None:
-        return Limits()
+        return Limits(fresh_hours=due_hours)
     return Limits(
         drift=setting.drift_limit,
         calibration=setting.calibration_limit,
-        fresh_hours=setting.fresh_hours,
+        fresh_hours=due_hours,
         fall_back=FallBackOn(setting.fall_back),
     )
 

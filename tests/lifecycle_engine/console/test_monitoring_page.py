@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from lifecycle_engine.console.monitoring_plots import outcome_plot
 from lifecycle_engine.core.models import JobRun, Scope
@@ -115,10 +116,31 @@ def test_the_page_takes_as_many_queries_for_one_scorer_as_for_three(
     for number, key in enumerate(("value.spend_30d", "recommender.next_products"), start=8):
         outcome(run(ModelVersionFactory(scorer_key=key, number=number, state="champion"), 40), 0, 1)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         found = standings(at=AS_OF)
 
     assert [one.state for one in found] == ["breach", "breach", "breach"]
+
+
+def told_of_training(admin_client):
+    page = admin_client.get(reverse("monitoring")).text
+    return page.partition("<dt>Training</dt>")[2].partition("</div>")[0]
+
+
+def test_how_often_it_is_trained_by_whose_word_and_when_next(admin_client, in_use):
+    assert standings(at=AS_OF)[0].next_training == AS_OF + timedelta(hours=2)
+    assert "each night, as the plugin says; next on" in told_of_training(admin_client)
+
+    setting = ScorerSetting.objects.create(key=KEY, train_every_days=7)
+    told = told_of_training(admin_client)
+
+    (one,) = standings(at=AS_OF)
+    assert one.next_training == in_use.as_of + timedelta(days=7, hours=2)
+    day = date_format(one.next_training, "DATE_FORMAT")
+    assert f"every 7 days, as staff say; next on {day}" in told
+    assert reverse("admin:scoring_scorersetting_change", args=[setting.pk]) in told
+    ScorerSetting.objects.update(mode="off")
+    assert "none while it is off" in told_of_training(admin_client)
 
 
 def row_of(page, key):

@@ -3,10 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from lifecycle_engine.config.schedules import BEAT_SCHEDULE
 from lifecycle_engine.scoring.models import ScorerSetting
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
-from lifecycle_engine.scoring.schedule import days_between, scorer_due, scorer_queue
+from lifecycle_engine.scoring.schedule import (
+    days_between,
+    next_night,
+    scorer_due,
+    scorer_queue,
+    scores_due_hours,
+)
 from lifecycle_engine.sdk.scorers import scorers
 from tests.factories.scoring import ModelVersionFactory
 
@@ -45,6 +54,35 @@ def test_staff_say_how_many_days_lie_between(weekly):
     setting.train_every_days = setting.run_every_days = None
     setting.save()
     assert days_between(KEY) == (7, 2)
+
+
+@settings(max_examples=200)
+@given(
+    last=st.none() | st.timedeltas(timedelta(), timedelta(days=400)),
+    days=st.integers(1, 365),
+    hours=st.timedeltas(timedelta(), timedelta(days=2)),
+)
+def test_the_next_night_is_the_first_in_which_it_is_due(last, days, hours):
+    at = NIGHT + hours
+    last = None if last is None else at - last
+    (hour,) = BEAT_SCHEDULE["models"]["schedule"].hour
+    began = at.replace(hour=hour, minute=0, second=0, microsecond=0)
+    nights = [began + timedelta(days=number) for number in range(370)]
+
+    wanted = timedelta(days=days if days > 1 else 0, hours=-6)
+    due = [one for one in nights if one > at and (last is None or one - last >= wanted)]
+
+    assert next_night(last=last, days=days, at=at) == due[0]
+
+
+def test_scores_are_due_as_often_as_the_scorer_is_run(weekly):
+    def hours(**said):
+        return scores_due_hours(scorer_key=KEY, setting=ScorerSetting(key=KEY, **said))
+
+    assert scores_due_hours(scorer_key=KEY, setting=None) == 48
+    assert hours(run_every_days=30) == 7 * 24  # A training is followed by a run.
+    assert (hours(fresh_hours=60), hours(fresh_hours=3)) == (60, 48)
+    assert scores_due_hours(scorer_key="gone.scorer", setting=None) == 24
 
 
 def test_one_that_was_never_trained_is_due(weekly):
