@@ -95,10 +95,6 @@ class Dense:
         scaled = cls.scaled(frame)
         inputs = scaled.inputs(frame).astype(np.float32)
 
-        def told(epoch: int, logs: object = None) -> None:
-            del logs
-            progress(epoch + 1, config.epochs)
-
         def trained(batch_size: int) -> Any:
             devices.begin(seed)
             with devices.scope():
@@ -110,7 +106,7 @@ class Dense:
                     batch_size=batch_size,
                     epochs=config.epochs,
                     verbose=0,
-                    callbacks=devices.telling(told),
+                    callbacks=devices.telling(progress, config.epochs),
                 )
             return model
 

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
+from lifecycle_engine.sdk.scorers import Progress
+
 Result = TypeVar("Result")
 
 #: Below this many rows a step costs more than what is in it, and memory is not what is short.
@@ -63,8 +65,13 @@ class Devices:
         self.keras.utils.set_random_seed(seed)
         self.keras.backend.clear_session()
 
-    def telling(self, told: Callable[[int, object], None]) -> list[Any]:
-        """The callbacks of a training, and one that is told of the end of each epoch, from 0."""
+    def telling(self, progress: Progress, epochs: int) -> list[Any]:
+        """The callbacks of a training of so many epochs, and one that tells of each."""
+
+        def told(epoch: int, logs: object = None) -> None:
+            del logs
+            progress(epoch + 1, epochs)
+
         return [self.keras.callbacks.LambdaCallback(on_epoch_end=told), *self.callbacks]
 
 

@@ -198,11 +198,7 @@ def searched(
             raise ValueError(f"The configuration gives a {metric} of {lost}")
         else:
             failed += 1
-        if budget.trials:
-            progress(len(tried) + failed, budget.trials)
-        else:
-            most = max(1, round(budget.seconds))
-            progress(min(round(perf_counter() - begun), most), most)
+        _tell(progress, budget, len(tried) + failed, perf_counter() - begun)
     return Search(metric, tuple(tried), failed, budget)
 
 
@@ -227,6 +223,14 @@ def judged_apart(default: Floats, found: Floats) -> dict[str, float]:
         "low": difference - _REACH * spread,
         "high": difference + _REACH * spread,
     }
+
+
+def _tell(progress: Progress, budget: SearchConfig, done: int, seconds: float) -> None:
+    if budget.trials:
+        progress(done, budget.trials)
+    else:
+        most = max(1, round(budget.seconds))
+        progress(min(round(seconds), most), most)
 
 
 def _left(budget: SearchConfig, done: int, seconds: float) -> bool:

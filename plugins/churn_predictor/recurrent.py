@@ -95,10 +95,6 @@ class Recurrent:
         found = cls(arrays, last=config.last)
         inputs, truth = found.inputs(steps), target.to_numpy(np.float32)[:, None]
 
-        def told(epoch: int, logs: object = None) -> None:
-            del logs
-            progress(epoch + 1, config.epochs)
-
         def trained(batch_size: int) -> Any:
             devices.begin(seed)
             with devices.scope():
@@ -109,7 +105,7 @@ class Recurrent:
                     batch_size=batch_size,
                     epochs=config.epochs,
                     verbose=0,
-                    callbacks=devices.telling(told),
+                    callbacks=devices.telling(progress, config.epochs),
                 )
             return model
 

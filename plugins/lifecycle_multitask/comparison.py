@@ -56,10 +56,7 @@ def sharing_judged(
 ) -> Sharing:
     """Compare what two kinds of network said of customers whom none has seen.
 
-    The interval tells of the customers and of the luck of the seed: the variance of the mean
-    difference over resampled customers, and that over seeds, added up, with Student's quantile by
-    the degrees of freedom of Satterthwaite ("An Approximate Distribution of Estimates of Variance
-    Components", Biometrics Bulletin 2(6), 1946).
+    The interval tells of the customers and of the luck of the seed.
 
     Args:
         truth: what came true.
@@ -69,8 +66,6 @@ def sharing_judged(
             average precision, as the engine decides.
         rng: draws the resamples.
     """
-    from scipy.special import stdtrit
-
     if len(truth) > _ROWS_MOST:
         drawn = rng.choice(len(truth), _ROWS_MOST, replace=False)
         truth = truth[drawn]
@@ -81,11 +76,7 @@ def sharing_judged(
         for one, other in zip(shared, single, strict=True)
     ]
     by_seed = np.array([one - other for one, other in pairs])
-    of_seeds = float(by_seed.var(ddof=1)) / len(pairs)
-    of_customers = _customers_variance(truth, shared, single, measure, rng)
-    whole = of_seeds + of_customers
-    free = whole**2 * (len(pairs) - 1) / of_seeds**2 if of_seeds else _FREEDOM_MOST
-    reach = float(stdtrit(min(free, _FREEDOM_MOST), 0.975)) * whole**0.5
+    reach = _reach(by_seed, _customers_variance(truth, shared, single, measure, rng))
     low, high = float(by_seed.mean()) - reach, float(by_seed.mean()) + reach
     better, worse = (high < 0, low > 0) if is_amount else (low > 0, high < 0)
     return Sharing(
@@ -98,6 +89,22 @@ def sharing_judged(
         high=high,
         verdict="helps" if better else "hurts" if worse else "unclear",
     )
+
+
+def _reach(by_seed: Floats, of_customers: float) -> float:
+    """How far the 95 % interval reaches from the mean difference.
+
+    The variance of the mean over seeds and that over resampled customers, added up, with Student's
+    quantile by the degrees of freedom of Satterthwaite ("An Approximate Distribution of Estimates
+    of Variance Components", Biometrics Bulletin 2(6), 1946).
+    """
+    from scipy.special import stdtrit
+
+    of_seeds = float(by_seed.var(ddof=1)) / len(by_seed)
+    whole = of_seeds + of_customers
+    free = whole**2 * (len(by_seed) - 1) / of_seeds**2 if of_seeds else _FREEDOM_MOST
+    reach: float = float(stdtrit(min(free, _FREEDOM_MOST), 0.975)) * whole**0.5
+    return reach
 
 
 def _customers_variance(

@@ -101,20 +101,10 @@ class Mixture:
         """
         levels = _levels(targets, wanted.amounts)
         found = cls(Dense.scaled(frame).arrays | {"levels": levels})
-        inputs, truth = found.inputs(frame).astype(np.float32), _truth(targets, levels)
+        inputs, truth = found._rows(frame, targets)
         start = _start(targets, truth, levels, wanted.amounts)
-        later: Any = None
-        stops: list[Any] = []
-        if validation is not None:
-            later = (
-                found.inputs(validation[0]).astype(np.float32),
-                _truth(validation[1], levels),
-            )
-            stops = [_stop(devices, config)]
-
-        def told(epoch: int, logs: object = None) -> None:
-            del logs
-            progress(epoch + 1, wanted.epochs)
+        later = None if validation is None else found._rows(*validation)
+        stops = [] if later is None else [_stop(devices, config)]
 
         def trained(batch_size: int) -> tuple[Any, int]:
             devices.begin(wanted.seed)
@@ -127,7 +117,7 @@ class Mixture:
                     batch_size=batch_size,
                     epochs=wanted.epochs,
                     verbose=0,
-                    callbacks=[*devices.telling(told), *stops],
+                    callbacks=[*devices.telling(progress, wanted.epochs), *stops],
                 )
             seen = history.history.get(f"val_{_RELATIVE}")
             return model, wanted.epochs if seen is None else int(np.argmin(seen)) + 1
@@ -135,6 +125,12 @@ class Mixture:
         model, found.epochs = devices.in_memory(trained, rows=config.batch_size)
         found.arrays |= _arrays(model, tasks=len(wanted.amounts))
         return found
+
+    def _rows(
+        self, frame: pd.DataFrame, targets: pd.DataFrame
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What Keras gets of rows, and what of their truth."""
+        return self.inputs(frame).astype(np.float32), _truth(targets, self.arrays["levels"])
 
     def inputs(self, frame: pd.DataFrame) -> Floats:
         """What experts and gates get: the features, standardised, and which of them are missing.

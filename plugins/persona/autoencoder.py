@@ -141,10 +141,6 @@ class Autoencoder:
         devices, config = self._devices, self._config
         self._begin(seed)
 
-        def told(epoch: int, logs: object = None) -> None:
-            del logs
-            progress(epoch + 1, config.epochs)
-
         stop = devices.keras.callbacks.EarlyStopping(
             patience=config.patience, restore_best_weights=True
         )
@@ -155,7 +151,7 @@ class Autoencoder:
             batch_size=batch_size,
             epochs=config.epochs,
             verbose=0,
-            callbacks=[stop, *devices.telling(told)],
+            callbacks=[stop, *devices.telling(progress, config.epochs)],
         )
 
     def _begin(self, seed: int) -> None:

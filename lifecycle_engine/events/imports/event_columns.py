@@ -82,13 +82,7 @@ def columns_read(
         if column in table.column_names
     }
     count = table.num_rows
-    odd = np.zeros(count, dtype=bool)
-    texts = {}
-    for name, limit in _LIMITS.items():
-        texts[name], strange = _text(by_field.get(name), count, limit)
-        odd |= strange
-    odd |= _mask(pc.is_null(texts["event"]))
-    odd |= _mask(pc.and_(pc.is_null(texts["user_id"]), pc.is_null(texts["anonymous_id"])))
+    texts, odd = _texts(by_field, count)
     times, strange = _times(by_field.get("timestamp"), count, received_at, floor or _EARLIEST)
     odd |= strange
     said, strange = _said(by_field, odd)
@@ -125,6 +119,17 @@ def items_table(numbered: Sequence[tuple[int, Item]]) -> pa.Table:
         },
         schema=SCHEMA,
     )
+
+
+def _texts(by_field: Mapping[str, Any], count: int) -> tuple[dict[str, Any], Any]:
+    """Ids and names; and where one is odd, or what every row has is missing."""
+    texts, odd = {}, np.zeros(count, dtype=bool)
+    for name, limit in _LIMITS.items():
+        texts[name], strange = _text(by_field.get(name), count, limit)
+        odd |= strange
+    odd |= _mask(pc.is_null(texts["event"]))
+    odd |= _mask(pc.and_(pc.is_null(texts["user_id"]), pc.is_null(texts["anonymous_id"])))
+    return texts, odd
 
 
 def _text(column: Any, count: int, limit: int) -> tuple[Any, Any]:

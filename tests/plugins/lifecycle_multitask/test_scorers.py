@@ -46,6 +46,11 @@ def made_up(devices, frame, targets, *, wanted, config, progress, validation=Non
     return Mixture(arrays | scale | {"levels": levels}, epochs=wanted.epochs)
 
 
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch):
+    monkeypatch.setattr("plugins.lifecycle_multitask.comparison._RESAMPLES", 30)
+
+
 @pytest.fixture
 def untrained(monkeypatch):
     monkeypatch.setattr(Mixture, "fit", made_up)
