@@ -3,9 +3,11 @@
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lifecycle_engine.sdk.devices import devices_found
 from lifecycle_engine.sdk.registry import Config
 from plugins.churn_predictor.tabular import LIMIT
 
@@ -33,6 +35,9 @@ def rows_made_up(
 ) -> NDArray[np.float32]:
     """Train on real rows, and make others up that look like them.
 
+    Where several devices are there, the networks are on the first of them: their steps are too
+    small to be worth spreading.
+
     Args:
         real: scores of ``TableCode``, the last ``flags`` columns being 0 or 1: (rows, width).
         flags: how many columns say that something is missing.
@@ -44,24 +49,36 @@ def rows_made_up(
         The rows, (count, width).
     """
     import keras
+    import tensorflow
 
-    keras.utils.set_random_seed(seed)
-    # A session of its own: training twice in one process must not grow its memory.
-    keras.backend.clear_session()
-    rng = np.random.default_rng(seed)
+    devices = devices_found(keras, tensorflow, name="churn")
+
+    def made_up(batch_size: int) -> Rows:
+        devices.begin(seed)
+        rng = np.random.default_rng(seed)
+        generator = _taught(keras, real, batch_size, flags=flags, config=config, rng=rng)
+        noise = rng.standard_normal((count, config.noise))
+        found: Rows = np.asarray(generator(noise.astype(np.float32), training=False))
+        return found
+
+    return devices.in_memory(made_up, rows=min(config.batch_size, len(real)))
+
+
+def _taught(
+    keras: Any, real: Rows, batch_size: int, *, flags: int, config: GanConfig, rng: Generator
+) -> Any:
+    """The generator once both networks were trained."""
     width = real.shape[1]
     generator = _generator(keras, width=width, flags=flags, config=config)
     critic = _network(keras, width, 1, config)
     step = _step(keras, generator, critic, config)
-    batches = (config.critic_steps, min(config.batch_size, len(real)))
+    batches = (config.critic_steps, batch_size)
     for _ in range(config.steps):
         chosen = real[rng.integers(len(real), size=batches)]
-        noise = rng.standard_normal((config.critic_steps + 1, batches[1], config.noise))
+        noise = rng.standard_normal((config.critic_steps + 1, batch_size, config.noise))
         mixing = rng.random((*batches, 1))
         step(chosen, noise.astype(np.float32), mixing.astype(np.float32))
-    noise = rng.standard_normal((count, config.noise))
-    found: Rows = np.asarray(generator(noise.astype(np.float32), training=False))
-    return found
+    return generator
 
 
 def _network(keras: Any, inputs: int, outputs: int, config: GanConfig) -> Any:

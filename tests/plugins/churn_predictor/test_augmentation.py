@@ -1,10 +1,13 @@
 """Made-up churners: for training alone, kept only where seeds say so, the same by the same seed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from plugins.churn_predictor import scorers
+from lifecycle_engine.sdk.devices import Devices
+from plugins.churn_predictor import gan, scorers
 from plugins.churn_predictor.augmentation import AugmentConfig, MadeUp, augmented
 from plugins.churn_predictor.scorers import ChurnConfig, ChurnRisk
 
@@ -58,6 +61,33 @@ def test_equal_seeds_make_equal_rows(made):
     _, _, ((first, _, _), (second, _, _)) = made
 
     assert first.equals(second)
+
+
+def test_where_the_memory_is_full_batches_are_half_as_large(monkeypatch):
+    class FullError(Exception):
+        """Stands for TensorFlow's ResourceExhaustedError."""
+
+    def taught(_keras, _real, batch_size, *, rng, **_given):
+        asked.append((batch_size, rng.random()))
+        if batch_size > 40:
+            raise FullError
+        return lambda noise, training: noise[:, :2]
+
+    asked = []
+    keras = SimpleNamespace(
+        utils=SimpleNamespace(set_random_seed=lambda _seed: None),
+        backend=SimpleNamespace(clear_session=lambda: None),
+    )
+    devices = Devices(keras, exhausted=FullError)
+    monkeypatch.setattr(gan, "devices_found", lambda *_, **__: devices)
+    monkeypatch.setattr(gan, "_taught", taught)
+
+    found = gan.rows_made_up(np.zeros((100, 2)), flags=0, count=5, config=SMALL, seed=3)
+
+    assert found.shape == (5, 2)
+    # Begun anew each time, by the same seed.
+    assert [size for size, _ in asked] == [100, 50, 25]
+    assert len({drawn for _, drawn in asked}) == 1
 
 
 def test_nothing_is_made_up_where_churners_are_common_or_too_few():
