@@ -11,5 +11,5 @@ class PropensityConfig(PluginConfig):
     name = "plugins.propensity"
     label = "propensity"
     verbose_name = _("Propensity")
-    version = "1.0.0"
+    version = "1.1.0"
     requires_engine = ">=0.1,<2.0"

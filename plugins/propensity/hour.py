@@ -1,6 +1,6 @@
 """Who orders within the hour: a score that is asked for at the moment, and never published."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, ClassVar
 
 import ibis
@@ -59,7 +59,7 @@ class PurchaseNextHour(Propensity):
 
     def own_features(self, tables: Tables) -> ir.Table | None:
         """How lately and how often they order, at this hour and on this day, and visits."""
-        at = tables.as_of
+        at = tables.as_of.astimezone(UTC)
         habits = _habits(tables).left_join(_visits(tables), "customer_id").drop("customer_id_right")
         # Who was not here within the day has no row among the visits.
         visits = {name: habits[name].fill_null(0) for name in _VISITS}

@@ -1,6 +1,6 @@
 """What says that somebody is about to order within the hour."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,9 @@ AT = datetime(2026, 1, 1, 17, 20, tzinfo=UTC)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
-def features(orders, events=()):
+def features(orders, events=(), at=AT):
     tables = MemoryTables(
-        as_of=AT,
+        as_of=at,
         orders=[{"customer_id": customer, "occurred_at": at} for customer, at in orders],
         events=[
             {"customer_id": customer, "name": "Product Viewed", "occurred_at": at}
@@ -52,6 +52,11 @@ def test_habits_are_told_by_the_time_between_an_order_and_now():
     assert first["orders_this_weekday_84d"] == 3
     assert (first["hour"], first["weekday"]) == (17, 3)
     assert found.loc[2, ["orders_24h", "orders_84d", "events_24h"]].tolist() == [0, 1, 0]
+
+
+def test_the_hour_is_that_of_utc_wherever_the_clock_stands():
+    there = AT.astimezone(timezone(timedelta(hours=9)))
+    assert features([(1, AT - HOUR)], at=there).equals(features([(1, AT - HOUR)]))
 
 
 def test_visits_of_the_day_are_counted_of_those_who_have_ordered():
