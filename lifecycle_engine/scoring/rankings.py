@@ -1,6 +1,6 @@
 """Rankings of products beside what customers bought then: fitting, judging and comparing them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from lifecycle_engine.scoring.promises import PLACES, ranking_checked
 from lifecycle_engine.scoring.timelines import days_check
 from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.sdk.scorers import Progress, RankingScorer
+from lifecycle_engine.sdk.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,32 @@ class Bought:
     customers: Mapping[int, set[str]]
     excluded: Collection[int]
 
-    def ranked(self, scorer: RankingScorer, *, baseline: bool = False) -> pd.DataFrame:
+    def ranked(self, scorer: RankingScorer) -> pd.DataFrame:
         """What a scorer that has not seen it would have recommended to these customers.
 
         Raises:
             ScorerOutputError: the scorer broke a promise.
         """
-        says = scorer.baseline if baseline else scorer.recommend
         with datasets.history(as_of=self.as_of, excluded=self.excluded) as past:
-            ids = np.fromiter(self.customers, dtype=np.int64)
-            return ranking_checked(scorer, says(past, customer_ids=ids, k=PLACES))
+            return self._said(scorer, scorer.recommend, past)
+
+    def ranked_beside(self, scorer: RankingScorer) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """What it would have recommended, and what its baseline.
+
+        Raises:
+            ScorerOutputError: the scorer broke a promise.
+        """
+        with datasets.history(as_of=self.as_of, excluded=self.excluded) as past:
+            model, baseline = (
+                self._said(scorer, says, past) for says in (scorer.recommend, scorer.baseline)
+            )
+        return model, baseline
+
+    def _said(
+        self, scorer: RankingScorer, says: Callable[..., pd.DataFrame], past: Tables
+    ) -> pd.DataFrame:
+        ids = np.fromiter(self.customers, dtype=np.int64)
+        return ranking_checked(scorer, says(past, customer_ids=ids, k=PLACES))
 
     def compared(
         self, model: pd.DataFrame, baseline: pd.DataFrame, *, seed: int
@@ -101,8 +118,8 @@ def ranking_fit(
             raise TrainingDataError.of_needs(scorer.key, [need])
         scorer.fit(past, as_of=cutoff, rng=rng, progress=progress)
     bought = Bought(cutoff, again, excluded)
-    judged = JudgedRanking(bought, bought.ranked(scorer))
-    found = bought.compared(judged.model, bought.ranked(scorer, baseline=True), seed=seed)
+    model, baseline = bought.ranked_beside(scorer)
+    found = bought.compared(model, baseline, seed=seed)
     card = {
         "validation": {
             "from": cutoff.isoformat(),
@@ -117,4 +134,5 @@ def ranking_fit(
     with datasets.history(as_of=as_of, excluded=excluded) as everything:
         rows = len(datasets.buyers(everything))
         scorer.fit(everything, as_of=as_of, rng=rng, progress=progress)
+    judged = JudgedRanking(bought, model)
     return Trained(rows=rows, comparisons=found, card=card, judged=judged, held=held)

@@ -112,12 +112,9 @@ def _judge_ranking(asked: Asked, scorer: RankingScorer) -> Judgement | None:
     if not customers:
         return None
     bought = Bought(asked.as_of, customers, asked.excluded)
-    baseline = bought.ranked(scorer, baseline=True)
-
-    def beside_baseline(model: BaseScorer) -> dict[str, Comparison]:
-        assert isinstance(model, RankingScorer)  # noqa: S101 - both are of one key.
-        return bought.compared(bought.ranked(model), baseline, seed=asked.seed)
-
-    found = beside_baseline(scorer)
-    older = found if asked.champion is scorer else beside_baseline(asked.champion)
+    said, baseline = bought.ranked_beside(scorer)
+    found = older = bought.compared(said, baseline, seed=asked.seed)
+    if asked.champion is not scorer:
+        assert isinstance(asked.champion, RankingScorer)  # noqa: S101 - both are of one key.
+        older = bought.compared(bought.ranked(asked.champion), baseline, seed=asked.seed)
     return Judgement(len(customers), None, found, next(iter(older.values())))

@@ -107,10 +107,7 @@ def _judging(
         customers, bought = run_bought(run, champion)
         if bought is None:
             return customers, None
-        sides = {
-            "champion": bought.ranked(champion),
-            "baseline": bought.ranked(champion, baseline=True),
-        }
+        sides = dict(zip(("champion", "baseline"), bought.ranked_beside(champion), strict=True))
         return customers, partial(_ranking_beside, run, bought, sides)
     assert isinstance(champion, Scorer)  # noqa: S101 - the registry knows no third.
     customers, past = run_past(run, champion)

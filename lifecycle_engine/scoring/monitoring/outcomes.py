@@ -182,6 +182,6 @@ def _ranking_figures(run: ScoringRun, scorer: RankingScorer) -> dict[str, Any]:
     customers, bought = run_bought(run, scorer)
     if bought is None:
         return {"customers": customers, "metric": None}
-    both = (bought.ranked(scorer, baseline=baseline) for baseline in (False, True))
-    name, metric = next(iter(bought.compared(*both, seed=run.pk).items()))
+    found = bought.compared(*bought.ranked_beside(scorer), seed=run.pk)
+    name, metric = next(iter(found.items()))
     return {"customers": customers, "metric": metric.as_json() | {"name": name}}

@@ -42,6 +42,21 @@ def train(days=0):
     return model_train(scorer_key=KEY, as_of=AS_OF - days * DAY, at=AS_OF)
 
 
+@pytest.fixture
+def waiting(places):
+    """Judge a challenger that fills one place, beside a champion that fills ten."""
+
+    def judged():
+        train(days=24)
+        places.fill = 1
+        worse = train(days=23)
+        running.scorer_run(scorer_key=KEY, as_of=AS_OF - 22 * DAY)
+        scorer_check(scorer_key=KEY, at=AS_OF)
+        return ModelCheck.objects.get(kind="challenger", challenger=worse).figures
+
+    return judged
+
+
 def test_the_same_recipe_takes_over_unless_it_is_worse(places, monkeypatch):
     loaded = []
 
@@ -72,17 +87,12 @@ def test_one_that_ranks_worse_stays_a_challenger(places):
     assert decision["contest"]["high"] < 0
 
 
-def test_a_challenger_is_judged_beside_the_champion_by_what_was_bought(places, monkeypatch):
+def test_a_challenger_is_judged_beside_the_champion_by_what_was_bought(waiting, monkeypatch):
     for module in (outcomes, challengers):
         monkeypatch.setattr(module, "ROWS_LEAST", 5)
-    train(days=24)
-    places.fill = 1
-    worse = train(days=23)
-    running.scorer_run(scorer_key=KEY, as_of=AS_OF - 22 * DAY)
 
-    scorer_check(scorer_key=KEY, at=AS_OF)
+    figures = waiting()
 
-    figures = ModelCheck.objects.get(kind="challenger", challenger=worse).figures
     champion = ModelCheck.objects.get(kind="outcomes").figures
     assert figures["customers"] == champion["customers"] > 20
     assert figures["metric"]["name"] == "ndcg_at_10"
@@ -93,13 +103,7 @@ def test_a_challenger_is_judged_beside_the_champion_by_what_was_bought(places, m
     assert figures["verdict"] == "worse"
 
 
-def test_too_few_customers_judge_no_challenger(places):
-    train(days=24)
-    places.fill = 1
-    worse = train(days=23)
-    running.scorer_run(scorer_key=KEY, as_of=AS_OF - 22 * DAY)
+def test_too_few_customers_judge_no_challenger(waiting):
+    figures = waiting()
 
-    scorer_check(scorer_key=KEY, at=AS_OF)
-
-    figures = ModelCheck.objects.get(kind="challenger", challenger=worse).figures
     assert (figures["metric"], figures["customers"] > 20) == (None, True)
