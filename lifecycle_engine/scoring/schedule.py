@@ -30,18 +30,12 @@ class DaysBetween(NamedTuple):
     run: int
 
 
-def days_between(scorer_key: str) -> DaysBetween:
-    """What staff say, or where they say nothing the plugin.
+def days_of(*, scorer_key: str, setting: ScorerSetting | None) -> DaysBetween:
+    """What staff say in the scorer's setting, or where they say nothing the plugin.
 
     Raises:
         UnknownExtensionError: no plugin brings the scorer.
     """
-    setting = ScorerSetting.objects.filter(key=scorer_key).first()
-    return days_of(scorer_key=scorer_key, setting=setting)
-
-
-def days_of(*, scorer_key: str, setting: ScorerSetting | None) -> DaysBetween:
-    """As ``days_between``, of a scorer whose setting is at hand."""
     scorer_class, said = scorers.get(scorer_key), setting or ScorerSetting()
     return DaysBetween(
         said.train_every_days or scorer_class.train_every_days,
@@ -93,7 +87,8 @@ def scorer_due(*, scorer_key: str, at: datetime) -> Due:
     Raises:
         UnknownExtensionError: no plugin brings the scorer.
     """
-    every = days_between(scorer_key)
+    setting = ScorerSetting.objects.filter(key=scorer_key).first()
+    every = days_of(scorer_key=scorer_key, setting=setting)
     versions = ModelVersion.objects.filter(scorer_key=scorer_key)
     runs = ScoringRun.objects.filter(
         scorer_key=scorer_key, state__in=(RunState.PUBLISHED, RunState.SHADOW)

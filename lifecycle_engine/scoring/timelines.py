@@ -13,7 +13,7 @@ what judges is one window, or several, of which the newest ends where the part d
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 import pandas as pd
@@ -25,8 +25,6 @@ from lifecycle_engine.scoring.errors import Need, TrainingDataError
 from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Probability, Scorer
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,10 @@ def days_needed(scorer: BaseScorer) -> int:
 
 def held_back(scorer: BaseScorer) -> timedelta:
     """How long the stretch is that judges: from its oldest cut-off date to its newest outcome."""
-    horizon = timedelta(days=scorer.horizon_days)
-    return windows_ahead(scorer, as_of=_EPOCH)[-1] - _EPOCH + horizon
+    held = timedelta(days=scorer.horizon_days)
+    if isinstance(scorer, Scorer):
+        held += (scorer.judged_count - 1) * timedelta(days=scorer.judged_step_days)
+    return held
 
 
 def windows_ahead(scorer: BaseScorer, *, as_of: datetime) -> list[datetime]:

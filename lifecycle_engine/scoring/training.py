@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -65,17 +65,24 @@ def scorer_fit(
     Raises:
         TrainingDataError: there is too little history.
     """
-    given: Any = {"as_of": as_of, "excluded": excluded, "seed": seed, "progress": progress}
     if isinstance(scorer, ClusterScorer):
-        return clusters_fit(scorer, **given)
-    given["folder"] = folder
-    if isinstance(scorer, RankingScorer):
-        return ranking_fit(scorer, **given)
-    given["details"] = details
+        return clusters_fit(scorer, as_of=as_of, excluded=excluded, seed=seed, progress=progress)
     if isinstance(scorer, TaskScorer):
-        return tasks_fit(tasks_beside(scorer, task_keys(scorer)), **given).of(scorer.key)
+        return tasks_fit(
+            tasks_beside(scorer, task_keys(scorer)),
+            as_of=as_of,
+            excluded=excluded,
+            seed=seed,
+            progress=progress,
+            folder=folder,
+            details=details,
+        ).of(scorer.key)
     if isinstance(scorer, Scorer):
-        return _TabularFit(scorer, frames=frames, **given).run()
+        return _TabularFit(scorer, as_of, excluded, seed, progress, frames, folder, details).run()
+    if isinstance(scorer, RankingScorer):
+        return ranking_fit(
+            scorer, as_of=as_of, excluded=excluded, seed=seed, progress=progress, folder=folder
+        )
     raise TypeError(f"Scorer {scorer.key} is neither a Scorer nor a RankingScorer")
 
 

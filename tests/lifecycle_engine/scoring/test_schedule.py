@@ -10,7 +10,6 @@ from lifecycle_engine.config.schedules import BEAT_SCHEDULE
 from lifecycle_engine.scoring.models import ScorerSetting
 from lifecycle_engine.scoring.run_models import RunState, ScoringRun
 from lifecycle_engine.scoring.schedule import (
-    days_between,
     next_night,
     scorer_due,
     scorer_queue,
@@ -53,7 +52,7 @@ def test_staff_say_how_many_days_lie_between(weekly):
 
     setting.train_every_days = setting.run_every_days = None
     setting.save()
-    assert days_between(KEY) == (7, 2)
+    assert scorer_due(scorer_key=KEY, at=NIGHT) == (False, True)
 
 
 @settings(max_examples=200)
