@@ -153,6 +153,8 @@ class TaskScorer(Scorer):
         own = [name for name in _SHARED if name in cls.__dict__]
         if own:
             raise TypeError(f"{cls.__name__} sets {own}, which {model.__name__} says for all tasks")
+        if cls.momentary or cls.customers_most is not None:
+            raise TypeError(f"{cls.__name__}: tasks are published, and learn from all customers")
         for name in _SHARED:
             setattr(cls, name, getattr(model, name))
 

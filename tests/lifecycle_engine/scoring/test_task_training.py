@@ -289,3 +289,6 @@ def test_the_model_conforms_with_all_of_its_tasks(monkeypatch):
 def test_what_the_model_says_for_all_a_task_can_not_say_for_itself():
     with pytest.raises(TypeError, match=r"sets \['horizon_days'\], which Lines says"):
         type("Later", (toy.Returns,), {"horizon_days": 60})
+    for said in ({"momentary": True}, {"customers_most": 100}):
+        with pytest.raises(TypeError, match="tasks are published, and learn from all"):
+            type("Later", (toy.Returns,), said)
