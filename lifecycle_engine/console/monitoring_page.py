@@ -103,7 +103,9 @@ def monitoring_use(request: HttpRequest, key: str) -> HttpResponse:
         except ModelChangeError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, _("It holds from the next run on."))
+            at_once = is_momentary(key)
+            told = _("It holds from now on.") if at_once else _("It holds from the next run on.")
+            messages.success(request, told)
     return HttpResponseRedirect(reverse("monitoring"))
 
 

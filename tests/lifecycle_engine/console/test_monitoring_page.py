@@ -197,6 +197,18 @@ def test_staff_choose_with_a_reason_and_only_who_may(admin_client, client, in_us
     assert "baseline in use" in admin_client.get(reverse("admin:index")).text
 
 
+@pytest.mark.parametrize(
+    ("key", "said"), [(KEY, "from the next run on"), ("purchase.next_hour", "from now on")]
+)
+def test_from_when_on_the_choice_holds(admin_client, key, said):
+    ModelVersionFactory(
+        scorer_key=key, number=1, state="champion", card={"better_than_baseline": True}
+    )
+    address = reverse("monitoring-use", args=[key])
+    page = admin_client.post(address, {"to": "baseline", "reason": "x"}, follow=True).text
+    assert f"It holds {said}." in page
+
+
 def test_a_check_is_asked_for(admin_client, in_use, monkeypatch):
     asked = []
     monkeypatch.setattr(

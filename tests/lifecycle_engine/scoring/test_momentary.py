@@ -44,6 +44,8 @@ def test_it_is_worked_out_from_what_is_known_now(momentary, settings):
     }
     # No columnar copy has been made of it.
     assert events_ingest(source="shop", items=[order], received_at=LATER).rejected == []
+    nobody = on_demand.customers_score(scorer_key=LAPSE, external_ids=["nobody"])
+    assert (nobody.values, nobody.refused) == ({}, {"nobody": "unknown"})
     after = on_demand.customers_score(scorer_key=LAPSE, external_ids=names)
 
     assert (before.features_as_of, before.refused) == (LATER, {"nobody": "unknown"})
