@@ -9,6 +9,7 @@ from lifecycle_engine.scoring.targets.definitions import TargetError
 from lifecycle_engine.scoring.targets.services import Definition, target_archive, target_make
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.segments.rules import RuleError, rule_parse
+from plugins.propensity.apps import PropensityConfig
 
 pytestmark = pytest.mark.django_db
 BOUGHT = {"condition": "category.bought", "category": "PASTRY"}
@@ -34,7 +35,7 @@ def test_a_target_is_a_scorer_at_once():
     )
     assert target.key in scorers.keys()  # noqa: SIM118 - a registry yields classes
     assert scorers.get(target.key) is type(scorer)
-    assert plugin_version(scorer_key=target.key) == "1.0.0"
+    assert plugin_version(scorer_key=target.key) == PropensityConfig.version
     assert scorer_mode(scorer_key=target.key) is ScorerMode.LIVE
     assert rule_parse(
         rule({"condition": "score.value", "scorer": target.key, "operator": "at_least", "value": 0})
