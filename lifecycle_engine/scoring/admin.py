@@ -33,7 +33,8 @@ from lifecycle_engine.scoring.reasons.results import Explained
 from lifecycle_engine.scoring.reasons.telling import reason_sentence
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
 from lifecycle_engine.scoring.target_models import Target
-from lifecycle_engine.scoring.task_settings import tasks_of, training_share
+from lifecycle_engine.scoring.task_groups import tasks_of
+from lifecycle_engine.scoring.task_settings import training_share
 from lifecycle_engine.scoring.use_models import ScorerUse, Use
 from lifecycle_engine.sdk.scorers import scorers
 

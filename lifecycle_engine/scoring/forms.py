@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from lifecycle_engine.scoring.errors import ScorerConfigError
 from lifecycle_engine.scoring.models import ScorerSetting
 from lifecycle_engine.scoring.selectors import scorer_build
-from lifecycle_engine.scoring.task_settings import tasks_alike, tasks_of
+from lifecycle_engine.scoring.task_groups import tasks_of
+from lifecycle_engine.scoring.task_settings import tasks_alike
 from lifecycle_engine.sdk.scorers import scorers
 
 

@@ -8,8 +8,8 @@ the first file: so nothing is left behind that no row knows of.
 import hashlib
 import json
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from time import perf_counter
 from typing import Any
@@ -27,9 +27,13 @@ import lifecycle_engine
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.customers.privacy_models import Erasure
 from lifecycle_engine.scoring import datasets
+from lifecycle_engine.scoring.models import ModelState, ModelVersion, ScorerMode
 from lifecycle_engine.scoring.run_models import FeatureFrame, RunState, ScoringRun
-from lifecycle_engine.scoring.selectors import plugin_version
+from lifecycle_engine.scoring.selectors import plugin_version, scorer_mode
+from lifecycle_engine.scoring.task_frames import task_tables
+from lifecycle_engine.scoring.task_groups import tasks_beside, tasks_of
 from lifecycle_engine.sdk.scorers import Scorer
+from lifecycle_engine.sdk.tasks import TaskScorer
 
 #: Customers in a part, and so in a shard of a run. One of 34 features takes 14 MB.
 SHARD = 50_000
@@ -60,26 +64,32 @@ def frame_kind(scorer: Scorer) -> str:
 def frame_for(run: ScoringRun, scorer: Scorer, *, excluded: Collection[int]) -> FeatureFrame:
     """The run's frame: computed, unless another scorer's run has just done so.
 
-    A scorer that runs again gets one of its own, with what was heard of since.
+    A scorer that runs again gets one of its own, with what was heard of since. With that of a task
+    those of the other tasks of its model are computed, whose runs then find them.
     """
-    kind, digest = frame_kind(scorer), _digest(repr(sorted(excluded)))
-    # Two runs that want the same frame at once: the second waits for the first one's.
-    with advisory_lock(_lock(kind), wait=True):
+    wanting = {frame_kind(one): one for one in (scorer, *_tasks_beside(scorer))}
+    digest = _digest(repr(sorted(excluded)))
+    with ExitStack() as locks:
+        # Two runs that want the same frame at once: the second waits for the first one's.
+        for kind in sorted(wanting):
+            locks.enter_context(advisory_lock(_lock(kind), wait=True))
         frame = (
             _made()
-            .filter(kind=kind, as_of=run.as_of, excluded=digest, made_at__gte=Now() - SHARED_FOR)
+            .filter(kind=frame_kind(scorer), as_of=run.as_of, excluded=digest)
+            .filter(made_at__gte=Now() - SHARED_FOR)
             .exclude(runs__scorer_key=scorer.key)
             .order_by("-pk")
             .first()
         )
         if frame is None:
-            frame = FeatureFrame.objects.create(
-                kind=kind,
-                as_of=run.as_of,
-                excluded=digest,
-                features=list(scorer.feature_names()),
-            )
-            _compute(frame, scorer, excluded)
+            frames = [
+                FeatureFrame.objects.create(
+                    kind=kind, as_of=run.as_of, excluded=digest, features=list(one.feature_names())
+                )
+                for kind, one in wanting.items()
+            ]
+            _compute(frames, list(wanting.values()), excluded)
+            frame = frames[0]
         # Under the lock, so that no sweep takes it for one that nobody uses.
         run.frame, run.shards, run.customers = frame, len(frame.parts), frame.customers
         run.save(update_fields=["frame", "shards", "customers"])
@@ -160,9 +170,42 @@ def frames_forget() -> int:
     return forgotten
 
 
-def _compute(frame: FeatureFrame, scorer: Scorer, excluded: Collection[int]) -> None:
-    started = perf_counter()
-    table = datasets.feature_table(scorer, as_of=frame.as_of, excluded=excluded)
+def _tasks_beside(scorer: Scorer) -> list[TaskScorer]:
+    """The other tasks of the scorer's model that are run and want features computed as it does."""
+    if not isinstance(scorer, TaskScorer):
+        return []
+    champions = ModelVersion.objects.filter(
+        scorer_key__in=tasks_of(scorer.key),
+        state=ModelState.CHAMPION,
+        config=scorer.config.model_dump(mode="json"),
+    )
+    keys = [
+        key
+        for key in champions.values_list("scorer_key", flat=True)
+        if scorer_mode(scorer_key=key) is not ScorerMode.OFF
+    ]
+    tasks = tasks_beside(scorer, [scorer.key, *keys])
+    return [task for task in tasks if task is not scorer]
+
+
+def _compute(
+    frames: Sequence[FeatureFrame], wanting: Sequence[Scorer], excluded: Collection[int]
+) -> None:
+    """Compute the frame of each scorer; several scorers are tasks of one model."""
+    started, as_of = perf_counter(), frames[0].as_of
+    tasks = [one for one in wanting if isinstance(one, TaskScorer)]
+    if len(tasks) > 1:
+        tables = task_tables(tasks, as_of=as_of, excluded=excluded)
+    else:
+        tables = iter([datasets.feature_table(wanting[0], as_of=as_of, excluded=excluded)])
+    for frame, table in zip(frames, tables, strict=True):
+        _keep(frame, table)
+        frame.seconds, started = perf_counter() - started, perf_counter()
+        frame.made_at = Now()
+        frame.save()
+
+
+def _keep(frame: FeatureFrame, table: pa.Table) -> None:
     for start in range(0, table.num_rows, SHARD):
         part = table.slice(start, SHARD)
         ids = part["customer_id"]
@@ -175,9 +218,7 @@ def _compute(frame: FeatureFrame, scorer: Scorer, excluded: Collection[int]) -> 
                 "customers": part.num_rows,
             }
         )
-    frame.customers, frame.seconds = table.num_rows, perf_counter() - started
-    frame.made_at = Now()
-    frame.save()
+    frame.customers = table.num_rows
 
 
 def _part_save(path: str, part: pa.Table) -> str:

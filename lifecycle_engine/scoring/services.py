@@ -20,7 +20,8 @@ from lifecycle_engine.scoring.contests import Decision, model_decide
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
 from lifecycle_engine.scoring.selectors import plugin_version, scorer_build
-from lifecycle_engine.scoring.task_training import task_keys, tasks_fit
+from lifecycle_engine.scoring.task_groups import task_keys
+from lifecycle_engine.scoring.task_training import tasks_fit
 from lifecycle_engine.scoring.task_turns import model_turn, tasks_turn, tasks_with
 from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.scoring.training import scorer_fit

@@ -1,11 +1,12 @@
 """Point-in-time data of several tasks at once: one frame of features, an outcome for each task."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from lifecycle_engine.scoring import datasets
@@ -66,6 +67,23 @@ def task_frames(
         cutoff: _task_frame(cutoff, frames[cutoff], {key: known[key][cutoff] for key in known})
         for cutoff in cutoffs
     }
+
+
+def task_tables(
+    tasks: Sequence[TaskScorer], *, as_of: datetime, excluded: Collection[int]
+) -> Iterator[pa.Table]:
+    """As ``datasets.feature_table`` of each task, in their order; computed once for all.
+
+    Who becomes a customer of a task meanwhile is left to the next run.
+
+    Raises:
+        ScorerOutputError: the model's own features lack a column or have a customer twice.
+    """
+    everybody = datasets.feature_table(together(tasks), as_of=as_of, excluded=excluded)
+    ids = everybody["customer_id"].to_numpy()
+    for task in tasks:
+        members = _members(task, [as_of], excluded)[as_of]
+        yield everybody.filter(pa.array(np.isin(ids, members)))
 
 
 def stacked(parts: Sequence[TaskFrame]) -> TaskFrame:

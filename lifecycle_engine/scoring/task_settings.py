@@ -5,22 +5,8 @@ from django.db import transaction
 from lifecycle_engine.scoring.errors import ScorerConfigError
 from lifecycle_engine.scoring.models import ScorerSetting
 from lifecycle_engine.scoring.selectors import mode_of, scorer_build
-from lifecycle_engine.sdk.scorers import BaseScorer, scorers
-from lifecycle_engine.sdk.tasks import TaskScorer
-
-
-def tasks_of(scorer_key: str) -> list[str]:
-    """The keys of the other tasks of the scorer's model; none of a scorer that is no task."""
-    scorer_class = scorers.get(scorer_key) if scorer_key in scorers else None
-    if scorer_class is None or not issubclass(scorer_class, TaskScorer):
-        return []
-    return [
-        found.key
-        for found in scorers.registered()
-        if issubclass(found, TaskScorer)
-        and found.model is scorer_class.model
-        and found.key != scorer_key
-    ]
+from lifecycle_engine.scoring.task_groups import tasks_of
+from lifecycle_engine.sdk.scorers import BaseScorer
 
 
 def tasks_alike(scorer_key: str) -> bool:

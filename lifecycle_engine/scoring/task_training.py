@@ -10,10 +10,9 @@ import numpy as np
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.task_frames import TaskFrame, stacked, task_frames
-from lifecycle_engine.scoring.task_settings import tasks_of
 from lifecycle_engine.scoring.timelines import Timeline, rows_check, timeline
 from lifecycle_engine.scoring.trained import Assessed, Clock, Trained
-from lifecycle_engine.sdk.scorers import Progress, no_progress, scorers
+from lifecycle_engine.sdk.scorers import Progress, no_progress
 from lifecycle_engine.sdk.tasks import TaskScorer
 
 
@@ -38,27 +37,6 @@ class TaskFits:
         if key in self.refused:
             raise self.refused[key]
         return self.trained[key]
-
-
-def task_keys(scorer: TaskScorer) -> list[str]:
-    """The keys of all tasks of the scorer's model that plugins bring, its own among them."""
-    return sorted([scorer.key, *tasks_of(scorer.key)])
-
-
-def tasks_beside(scorer: TaskScorer, keys: Collection[str]) -> list[TaskScorer]:
-    """The tasks with those keys, unfitted, sharing the scorer's model and configuration.
-
-    The scorer is one of them.
-    """
-    found = []
-    for key in sorted(keys):
-        task_class = scorers.get(key)
-        if not issubclass(task_class, TaskScorer) or task_class.model is not scorer.model:
-            raise TypeError(f"{key} is no task of {scorer.model.__name__}")
-        task = scorer if key == scorer.key else task_class(scorer.config)
-        task.shared = scorer.shared
-        found.append(task)
-    return found
 
 
 def tasks_fit(

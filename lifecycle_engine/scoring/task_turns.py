@@ -7,8 +7,8 @@ from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.scoring.errors import ScorerOffError
 from lifecycle_engine.scoring.models import ScorerMode
 from lifecycle_engine.scoring.selectors import scorer_build, scorer_mode
+from lifecycle_engine.scoring.task_groups import task_keys, tasks_beside
 from lifecycle_engine.scoring.task_settings import is_alike
-from lifecycle_engine.scoring.task_training import task_keys, tasks_beside
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.sdk.tasks import TaskScorer
 

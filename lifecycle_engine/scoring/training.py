@@ -12,7 +12,8 @@ from lifecycle_engine.scoring import datasets
 from lifecycle_engine.scoring.clusters.fitting import clusters_fit
 from lifecycle_engine.scoring.datasets import LabelledFrame
 from lifecycle_engine.scoring.rankings import ranking_fit
-from lifecycle_engine.scoring.task_training import task_keys, tasks_beside, tasks_fit
+from lifecycle_engine.scoring.task_groups import task_keys, tasks_beside
+from lifecycle_engine.scoring.task_training import tasks_fit
 from lifecycle_engine.scoring.timelines import rows_check, timeline
 from lifecycle_engine.scoring.trained import Assessed, Clock, Trained
 from lifecycle_engine.sdk.clusters import ClusterScorer

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lifecycle_engine.core.models import JobRun
 from lifecycle_engine.events.services import events_ingest
-from lifecycle_engine.scoring import services
+from lifecycle_engine.scoring import frames, services
 from lifecycle_engine.scoring.backtests.running import backtest_run
 from lifecycle_engine.scoring.change_models import ModelChange
 from lifecycle_engine.scoring.errors import (
@@ -26,6 +26,7 @@ from lifecycle_engine.scoring.errors import (
 from lifecycle_engine.scoring.evaluation import model_evaluate
 from lifecycle_engine.scoring.models import ModelVersion, Score, ScorerSetting
 from lifecycle_engine.scoring.restoring import scorer_restored
+from lifecycle_engine.scoring.run_models import FeatureFrame, ScoringRun
 from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.task_frames import TaskFrame
 from lifecycle_engine.scoring.task_turns import tasks_with
@@ -136,6 +137,75 @@ def test_what_nobody_knows_is_neither_learned_from_nor_judged(shop, fits, monkey
     scorer_run(scorer_key=COSTS, as_of=AS_OF - 20 * DAY)
     assert Score.objects.filter(scorer_key=COSTS).count() == CUSTOMERS
     assert model_evaluate(scorer_key=COSTS, as_of=AS_OF - 20 * DAY).customers == told
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """How many customers had their features computed each time."""
+    found, whole = [], frames.datasets.feature_table
+
+    def table(scorer, **given):
+        result = whole(scorer, **given)
+        found.append(result.num_rows)
+        return result
+
+    monkeypatch.setattr(frames.datasets, "feature_table", table)
+    return found
+
+
+def scores(key):
+    return dict(Score.objects.filter(scorer_key=key).values_list("customer_id", "value"))
+
+
+def test_runs_of_tasks_have_features_computed_once(shop, fits, computed, monkeypatch):
+    def even(self, tables):
+        return tables.orders.filter(tables.orders.customer_id % 2 == 0).select("customer_id")
+
+    monkeypatch.setattr(toy.Returns, "population", even)
+    train()
+    for key in (RETURNS, SPENDS):
+        scorer_run(scorer_key=key, as_of=AS_OF)
+    assert len(computed) == 1
+    found = {key: scores(key) for key in (RETURNS, SPENDS)}
+
+    # Each has its own customers, and says of them what it says by itself.
+    assert (len(found[RETURNS]), len(found[SPENDS])) == (CUSTOMERS // 2, CUSTOMERS)
+    assert computed == [CUSTOMERS]
+    monkeypatch.setattr(frames, "_tasks_beside", lambda _scorer: [])
+    for key, together in found.items():
+        scorer_run(scorer_key=key, as_of=AS_OF)
+        assert scores(key) == together
+    assert computed[1:] == [len(one) for one in found.values()]
+
+
+def test_a_task_that_runs_again_gets_new_features_and_so_do_the_others(shop, fits, computed):
+    train()
+    for key in (RETURNS, RETURNS, SPENDS):
+        scorer_run(scorer_key=key, as_of=AS_OF)
+
+    newest = FeatureFrame.objects.latest("pk")
+    assert len(computed) == 2
+    assert ScoringRun.objects.get(scorer_key=SPENDS).frame == newest
+    scorer_run(scorer_key=SPENDS, as_of=AS_OF - DAY)
+    assert len(computed) == 3
+
+
+def test_features_are_computed_for_tasks_that_are_run_and_alike(shop, fits):
+    train()
+    other = ModelVersion.objects.filter(scorer_key=SPENDS)
+
+    def kinds(days):
+        scorer_run(scorer_key=RETURNS, as_of=AS_OF - days * DAY)
+        return FeatureFrame.objects.filter(as_of=AS_OF - days * DAY).count()
+
+    assert kinds(4) == 2
+    other.update(config={"ridge": 7.0})
+    assert kinds(3) == 1
+    other.update(config={"ridge": 1.0}, state="retired")
+    assert kinds(2) == 1
+    other.update(state="champion")
+    ScorerSetting.objects.create(key=SPENDS, mode="off")
+    assert kinds(1) == 1
 
 
 def test_all_versions_appear_or_none(shop, fits, monkeypatch):

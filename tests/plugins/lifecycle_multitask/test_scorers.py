@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from lifecycle_engine.scoring.artefacts import artefact_load, artefact_save
 from lifecycle_engine.scoring.errors import ArtefactError
 from lifecycle_engine.scoring.on_demand import without_tensorflow
-from lifecycle_engine.scoring.task_training import task_keys, tasks_beside
+from lifecycle_engine.scoring.task_groups import task_keys, tasks_beside
 from lifecycle_engine.sdk.scorers import Amount, scorers
 from lifecycle_engine.sdk.testing.scorers import check_scorer, training_data
 from lifecycle_engine.sdk.testing.tables import MemoryTables
