@@ -1,10 +1,11 @@
 """Whether a new model takes the champion's place: the rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from lifecycle_engine.scoring.artefacts import artefact_load
+from lifecycle_engine.scoring.cards.building import Judged
 from lifecycle_engine.scoring.metrics import Comparison
 from lifecycle_engine.scoring.models import (
     ModelState,
@@ -12,10 +13,11 @@ from lifecycle_engine.scoring.models import (
     PromotionMode,
     ScorerSetting,
 )
+from lifecycle_engine.scoring.schedule import is_momentary
 from lifecycle_engine.scoring.selectors import scorer_build
 from lifecycle_engine.scoring.timelines import held_back
 from lifecycle_engine.scoring.trained import JudgedBy, Trained
-from lifecycle_engine.sdk.scorers import BaseScorer
+from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 
 
 @dataclass(frozen=True)
@@ -27,21 +29,24 @@ class Decision:
         reason: why, in a few words.
         contest: the metric that decides, new model against champion, where both were asked.
         champion: the number of the champion that it was compared with.
+        stays: the metric that decides, of a champion that stays beside its own baseline; only of
+            momentary scores, of which no run is judged.
     """
 
     promoted: bool
     reason: str
     contest: Comparison | None = None
     champion: int | None = None
+    stays: Comparison | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For the card."""
-        contest = None if self.contest is None else self.contest.as_json()
+        found = {"contest": self.contest, "stays": self.stays}
         return {
             "promoted": self.promoted,
             "reason": self.reason,
             "champion": self.champion,
-            "contest": contest,
+            **{name: one.as_json() if one else None for name, one in found.items()},
         }
 
 
@@ -52,7 +57,10 @@ def model_decide(version: ModelVersion, trained: Trained, *, seed: int) -> Decis
     ).first()
     setting = ScorerSetting.objects.filter(key=version.scorer_key).first()
     by_hand = setting is not None and setting.promotion == PromotionMode.HAND
-    return rule_apply(champion, version, trained, by_hand=by_hand, seed=seed)
+    decision = rule_apply(champion, version, trained, by_hand=by_hand, seed=seed)
+    if champion is None or decision.promoted:
+        return decision
+    return replace(decision, stays=_stays(champion, version, trained.judged, seed))
 
 
 def rule_apply(
@@ -107,6 +115,21 @@ def _contest(
         return Decision(True, "the same recipe on newer data, not worse", contest, champion.number)
     reason = "worse than the champion" if worse else "not shown to be better than the champion"
     return Decision(False, reason, contest, champion.number)
+
+
+def _stays(
+    champion: ModelVersion, version: ModelVersion, judged: JudgedBy | None, seed: int
+) -> Comparison | None:
+    """The champion of momentary scores beside its baseline, on the window that judged the new one.
+
+    None of other scores, and where the champion can't be asked.
+    """
+    if not is_momentary(version.scorer_key) or champion.features != version.features:
+        return None
+    scorer = _unseeing(champion, judged.began) if isinstance(judged, Judged) else None
+    if not isinstance(judged, Judged) or not isinstance(scorer, Scorer):
+        return None
+    return Judged.of(scorer, judged.part).decisive(scorer.output, seed=seed)
 
 
 def _unseeing(champion: ModelVersion, began: datetime) -> BaseScorer | None:

@@ -19,6 +19,7 @@ from lifecycle_engine.scoring.change_models import ChangeCause
 from lifecycle_engine.scoring.contests import Decision, model_decide
 from lifecycle_engine.scoring.errors import TrainingDataError
 from lifecycle_engine.scoring.models import ModelState, ModelVersion
+from lifecycle_engine.scoring.monitoring.trainings import champion_stays
 from lifecycle_engine.scoring.selectors import plugin_version, scorer_build
 from lifecycle_engine.scoring.task_groups import task_keys
 from lifecycle_engine.scoring.task_training import tasks_fit
@@ -250,3 +251,6 @@ def _version_add(version: ModelVersion, decision: Decision) -> None:
             cause=ChangeCause.RULE,
         )
         version.state = ModelState.CHAMPION
+    elif decision.stays is not None:
+        window = datetime.fromisoformat(version.card["validation"]["from"])
+        champion_stays(version=version, metric=decision.stays, judged_as_of=window)

@@ -1,8 +1,8 @@
 """A tabular model's card: everything that is measured on the window that judges it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from lifecycle_engine.scoring.measures import (
 )
 from lifecycle_engine.scoring.metrics import Comparison, compared, comparisons
 from lifecycle_engine.scoring.promises import said_checked
-from lifecycle_engine.sdk.scorers import Classes, Probability, Scorer
+from lifecycle_engine.sdk.scorers import Classes, Output, Probability, Scorer
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Judged:
     baseline: Floats
 
     @classmethod
-    def of(cls, scorer: Scorer, part: LabelledFrame) -> "Judged":
+    def of(cls, scorer: Scorer, part: LabelledFrame) -> Self:
         """Ask a scorer that has not seen the window.
 
         Raises:
@@ -56,12 +56,17 @@ class Judged:
         Raises:
             ScorerOutputError: the other one broke a promise.
         """
-        name, metric = next(iter(metrics_for(scorer.output).items()))
+        other = replace(self, baseline=said_checked(scorer, self.part.frame))
+        return other.decisive(scorer.output, seed=seed)
+
+    def decisive(self, output: Output, *, seed: int) -> Comparison:
+        """The metric that decides, of the model beside the baseline."""
+        name, metric = next(iter(metrics_for(output).items()))
         return compared(
             {name: metric},
             target=self.target,
             model=self.model,
-            baseline=said_checked(scorer, self.part.frame),
+            baseline=self.baseline,
             rng=np.random.default_rng(seed),
             customers=self.customers,
         )[name]

@@ -10,7 +10,8 @@ from lifecycle_engine.events.services import events_ingest
 from lifecycle_engine.scoring import datasets, on_demand, running, tasks
 from lifecycle_engine.scoring.conditions import ScoreValue
 from lifecycle_engine.scoring.errors import ScorerMomentaryError
-from lifecycle_engine.scoring.models import ModelVersion, Score
+from lifecycle_engine.scoring.models import ModelVersion, Score, ScorerSetting
+from lifecycle_engine.scoring.monitoring.uses import use_open
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.run_models import ScoringRun
 from lifecycle_engine.scoring.schedule import scorer_due
@@ -69,6 +70,78 @@ def test_nothing_is_run_nor_published(momentary, settings, monkeypatch):
     with pytest.raises(ScorerMomentaryError, match="asked on demand"):
         running.scorer_run(scorer_key=LAPSE, as_of=AS_OF)
     assert scorer_due(scorer_key=LAPSE, at=AS_OF + timedelta(days=1)) == (True, False)
+
+
+def train(days):
+    as_of = AS_OF + timedelta(days=days)
+    return model_train(scorer_key=LAPSE, as_of=as_of, at=as_of)
+
+
+@pytest.fixture
+def turned(momentary, monkeypatch):
+    """Called, it has models know nothing from then on, and the baseline all; ``back`` undoes it."""
+    predict, baseline = momentary.predict, momentary.baseline
+
+    def turn():
+        monkeypatch.setattr(momentary, "predict", baseline)
+        monkeypatch.setattr(
+            momentary, "baseline", lambda _, frame: frame["recency_days"].clip(0, 100) / 100
+        )
+
+    def back():
+        monkeypatch.setattr(momentary, "predict", predict)
+        monkeypatch.setattr(momentary, "baseline", baseline)
+
+    turn.back = back
+    return turn
+
+
+def test_a_champion_that_no_longer_beats_its_baseline_is_found_out_by_the_next_training(turned):
+    first = train(-2)
+    assert use_open(scorer_key=LAPSE).use == "model"
+    turned()
+    second = train(-1)
+
+    stays = second.card["decision"]["stays"]
+    assert (second.state, second.card["decision"]["champion"]) == ("challenger", first.number)
+    assert max(stays["low"], stays["high"]) < 0
+    held = use_open(scorer_key=LAPSE)
+    assert (held.use, held.cause, held.model_version) == ("baseline", "outcomes", first)
+    assert f"training of #{second.number}" in held.reason
+    assert held.judged_as_of.isoformat() == second.card["validation"]["from"]
+
+    # The next to be shown better than the baseline, on a later window, brings the model back.
+    turned.back()
+    third = train(0)
+    assert third.state == "champion"
+    assert use_open(scorer_key=LAPSE).cause == "promotion"
+
+
+def test_a_champion_that_may_be_as_good_stays(momentary):
+    train(-2)
+    ScorerSetting.objects.create(key=LAPSE, promotion="hand")
+    second = train(-1)
+
+    assert second.card["decision"]["stays"]["high"] >= 0
+    assert use_open(scorer_key=LAPSE).use == "model"
+
+
+def test_where_staff_decide_what_is_published_a_training_does_not(turned):
+    train(-2)
+    ScorerSetting.objects.create(key=LAPSE, fall_back="never")
+    turned()
+
+    assert train(-1).card["decision"]["stays"]["high"] < 0
+    assert use_open(scorer_key=LAPSE).use == "model"
+
+
+def test_a_training_says_nothing_of_a_champion_whose_runs_are_judged(turned, dummy, monkeypatch):
+    monkeypatch.setattr(dummy.Lapse, "momentary", False)
+    train(-2)
+    turned()
+
+    assert train(-1).card["decision"]["stays"] is None
+    assert use_open(scorer_key=LAPSE).use == "model"
 
 
 def test_no_rule_can_read_it(momentary):
