@@ -307,14 +307,12 @@ class TargetPage(TargetAdmin, PageAdmin):
     def get_urls(self) -> list[URLPattern]:
         """What staff can do, before the pages of the records."""
         guard = self.admin_site.admin_view
-        own = [
-            path("new/", guard(target_new_view), name="scoring_target_new"),
-            path(
-                "<int:target_id>/archive/",
-                guard(target_archive_view),
-                name="scoring_target_archive",
-            ),
-        ]
+        pages: dict[str, tuple[Any, str]] = {
+            "new/": (target_new_view, "scoring_target_new"),
+            "rules/<int:draft_id>/": (builder.builder_view, "scoring_target_rule"),
+            "<int:target_id>/archive/": (target_archive_view, "scoring_target_archive"),
+        }
+        own = [path(route, guard(view), name=name) for route, (view, name) in pages.items()]
         return [*own, *super().get_urls()]
 
 

@@ -1,24 +1,24 @@
-"""Defining a target without code: what counts, for whom, how soon, and how often it was so."""
+"""Defining a target without code, its page, and putting it away."""
 
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from lifecycle_engine.console.figures import count_shown, share_shown
+from lifecycle_engine.console.segment_builder.purposes import draft_field, form_url
 from lifecycle_engine.console.site import site_context
+from lifecycle_engine.console.target_form import RULES, TargetForm, target_rules
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.scoring.errors import Need
 from lifecycle_engine.scoring.models import ModelVersion
-from lifecycle_engine.scoring.target_models import HORIZON_MOST, Target, TargetPopulation
+from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.scoring.targets.definitions import (
     TargetError,
     horizon_words,
@@ -26,9 +26,11 @@ from lifecycle_engine.scoring.targets.definitions import (
     population_words,
 )
 from lifecycle_engine.scoring.targets.rates import Rates, target_rates
-from lifecycle_engine.scoring.targets.services import Definition, target_archive, target_make
+from lifecycle_engine.scoring.targets.services import target_archive, target_make
+from lifecycle_engine.segments.draft_models import SegmentDraft
+from lifecycle_engine.segments.drafts import draft_discard, draft_for, drafts_keep
 from lifecycle_engine.segments.preview_seen import catalogue_seen, events_seen
-from lifecycle_engine.segments.rules import rule_sentence
+from lifecycle_engine.segments.rules import RuleEvaluationError, rule_sentence
 
 FAMILY = "propensity"
 _OFFERED = 200
@@ -40,122 +42,90 @@ _NEEDS = {
 }
 
 
-class TargetForm(forms.Form):
-    """What staff fill in; it becomes a rule about events."""
-
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
-    slug = forms.RegexField(
-        r"^[a-z][a-z0-9_]{0,39}$",
-        label=gettext_lazy("Key"),
-        required=False,
-        help_text=gettext_lazy(
-            "Lower-case letters, digits and underscores. Empty: made of the name."
-        ),
-    )
-    counts = forms.ChoiceField(
-        label=gettext_lazy("What counts"),
-        choices=[
-            ("part", gettext_lazy("Buying from a part of the catalogue")),
-            ("event", gettext_lazy("An event")),
-        ],
-    )
-    kind = forms.ChoiceField(
-        label=gettext_lazy("Part of the catalogue"),
-        choices=[
-            ("department", gettext_lazy("Department")),
-            ("category", gettext_lazy("Category")),
-            ("brand", gettext_lazy("Brand")),
-            ("sku", gettext_lazy("Product")),
-        ],
-        required=False,
-    )
-    part = forms.CharField(
-        label=gettext_lazy("Which one"),
-        max_length=200,
-        required=False,
-        widget=forms.TextInput(attrs={"list": "parts"}),
-    )
-    event = forms.CharField(
-        label=gettext_lazy("Event"),
-        max_length=200,
-        required=False,
-        widget=forms.TextInput(attrs={"list": "events"}),
-    )
-    property = forms.CharField(
-        label=gettext_lazy("Only where this property"), max_length=100, required=False
-    )
-    value = forms.CharField(label=gettext_lazy("is"), max_length=200, required=False)
-    times = forms.IntegerField(
-        label=gettext_lazy("At least so many times"), min_value=1, max_value=1000, initial=1
-    )
-    horizon_days = forms.IntegerField(
-        label=gettext_lazy("Within so many days"), min_value=1, max_value=HORIZON_MOST, initial=30
-    )
-    population = forms.ChoiceField(
-        label=gettext_lazy("For whom"),
-        choices=[(one.value, one.label) for one in TargetPopulation if one.value != "rule"],
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "le-input"
-
-    def clean(self) -> dict[str, Any]:
-        """See that what counts is named, and make a key of the name where none was given."""
-        given: dict[str, Any] = super().clean() or {}
-        wanted = "part" if given.get("counts") == "part" else "event"
-        if not given.get(wanted):
-            self.add_error(wanted, _("Say which."))
-        if bool(given.get("property")) != bool(given.get("value")):
-            self.add_error("value", _("A property goes with a value."))
-        if given.get("name") and not given.get("slug") and "slug" not in self.errors:
-            made = slugify(given.get("name", "")).replace("-", "_")[:40]
-            given["slug"] = made
-            if not made[:1].isalpha():
-                self.add_error("slug", _("Give it a key; none can be made of the name."))
-        return given
-
-    def definition(self) -> Definition:
-        """What was filled in."""
-        given = self.cleaned_data
-        if given["counts"] == "part":
-            leaf = {"condition": "category.bought", given["kind"]: given["part"]}
-        else:
-            leaf = {"condition": "event.count", "name": given["event"]}
-            if given["property"]:
-                leaf["where"] = [
-                    {"property": given["property"], "operator": "is", "value": given["value"]}
-                ]
-        return Definition(
-            name=given["name"],
-            outcome={"version": 1, "rule": {"all": [leaf | {"at_least": given["times"]}]}},
-            horizon_days=given["horizon_days"],
-            population=given["population"],
-        )
-
-
 def target_new_view(request: HttpRequest) -> HttpResponse:
-    """The form; asked to look it shows how often it was true, asked to make it makes the target."""
+    """The form; asked to look it shows how often it was true, asked to make it makes the target.
+
+    Asked to build a rule it goes on to the builder, which comes back with all that was filled in.
+    """
     _allowed(request)
-    form = TargetForm(request.POST or None)
+    form = _form(request)
+    if "build" in request.POST:
+        return _built(form, request.POST["build"])
     context: dict[str, Any] = {}
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         try:
             row = form.definition().row(key=f"{FAMILY}.{form.cleaned_data['slug']}", by="-")
             if "make" in request.POST:
-                made = _made(request, form)
+                made = _made(form)
                 messages.success(request, _("“%s” is made; its first training begins.") % made)
                 return HttpResponseRedirect(reverse("admin:scoring_target_change", args=[made.pk]))
-            context = _rates(target_rates(target=row, at=business_now())) | {
-                "sentence": rule_sentence(outcome_parse(row.outcome)),
-                "key": row.key,
-                "horizon": horizon_words(row.horizon_days),
-            }
+            context = _looked(row)
         except TargetError as error:
             form.add_error(None, f"{error.words}")
+        except RuleEvaluationError as error:
+            form.add_error(None, str(error))
+    if request.method == "POST":
+        _keep(form, form.kept())
+    page = {"title": _("Define a target"), "form": form, **_offered(), **context}
+    page["begun"] = _begun(form)
+    return TemplateResponse(request, "console/target_new.html", site_context(request) | page)
+
+
+def _form(request: HttpRequest) -> TargetForm:
+    """What was sent; or the form as it was left, looked at only where nothing is wrong yet."""
+    owner = request.user.get_username()
+    if request.method == "POST":
+        return TargetForm(request.POST, owner=owner)
+    if "look" in request.GET:
+        looked = TargetForm(request.GET, owner=owner)
+        if looked.is_valid():
+            return looked
+    return TargetForm(initial=request.GET.dict(), owner=owner)
+
+
+def _built(form: TargetForm, purpose: str) -> HttpResponse:
+    """Go on to the rule for a purpose, beginning one where there is none."""
+    field = RULES.get(purpose)
+    if field is None:
+        raise Http404
+    kept = form.kept() | {field: "rule"}
+    known = form.rules.get(purpose)
+    row = known.row if known else draft_for(owner=form.owner, purpose=purpose, kept=kept)
+    _keep(form, kept | {draft_field(purpose): str(row.pk)}, row.pk)
+    return HttpResponseRedirect(reverse("admin:scoring_target_rule", args=[row.pk]))
+
+
+def _keep(form: TargetForm, kept: dict[str, str], *more: int) -> None:
+    drafts = {*more, *(rule.row.pk for rule in form.rules.values())}
+    drafts_keep(draft_ids=drafts, owner=form.owner, kept=kept)
+
+
+def _begun(form: TargetForm) -> list[dict[str, Any]]:
+    """The owner's targets whose rules were begun, and that aren't the one on the page."""
+    shown = {rule.row.pk for rule in form.rules.values()}
+    found: dict[str, SegmentDraft] = {}
+    for row in target_rules(form.owner).exclude(pk__in=shown).order_by("-changed_at")[:20]:
+        # Two rules of one target go back to the same page.
+        found.setdefault(form_url(row), row)
+    return [
+        {"url": url, "name": row.kept.get("name"), "changed_at": row.changed_at}
+        for url, row in found.items()
+    ]
+
+
+def _looked(row: Target) -> dict[str, Any]:
+    return _rates(target_rates(target=row, at=business_now())) | {
+        "sentence": rule_sentence(outcome_parse(row.outcome)),
+        "population": population_words(row),
+        "key": row.key,
+        "horizon": horizon_words(row.horizon_days),
+    }
+
+
+def _offered() -> dict[str, Any]:
+    """What completes what is typed."""
     at = business_now()
-    offered = {
+    return {
         "events": list(events_seen(at=at))[:_OFFERED],
         "parts": [
             name
@@ -163,8 +133,6 @@ def target_new_view(request: HttpRequest) -> HttpResponse:
             for name in list(catalogue_seen(column=column, at=at))[:_OFFERED]
         ],
     }
-    page = {"title": _("Define a target"), "form": form, **offered, **context}
-    return TemplateResponse(request, "console/target_new.html", site_context(request) | page)
 
 
 @require_POST
@@ -194,13 +162,16 @@ def target_context(request: HttpRequest, target: Target) -> dict[str, Any]:
     }
 
 
-def _made(request: HttpRequest, form: TargetForm) -> Target:
-    return target_make(
+def _made(form: TargetForm) -> Target:
+    made = target_make(
         family=FAMILY,
         slug=form.cleaned_data["slug"],
         definition=form.definition(),
-        by=request.user.get_username(),
+        by=form.owner,
     )
+    for rule in form.rules.values():
+        draft_discard(draft_id=rule.row.pk, owner=form.owner)
+    return made
 
 
 def _rates(rates: Rates) -> dict[str, Any]:

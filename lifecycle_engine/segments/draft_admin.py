@@ -10,9 +10,17 @@ from lifecycle_engine.segments.draft_models import SegmentDraft, SegmentDraftSte
 class SegmentDraftAdmin(RecordAdmin):
     """What is being built, and by whom."""
 
-    list_display = ["segment", "owner", "base_version", "position", "revision", "changed_at"]
+    list_display = [
+        "segment",
+        "purpose",
+        "owner",
+        "base_version",
+        "position",
+        "revision",
+        "changed_at",
+    ]
     list_select_related = ["segment"]
-    list_filter = ["owner"]
+    list_filter = ["owner", "purpose"]
     ordering = ["-id"]
 
 

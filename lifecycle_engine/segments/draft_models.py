@@ -1,15 +1,20 @@
 """Segments that somebody is working on, and what each segment has been."""
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
 class SegmentDraft(models.Model):
-    """A segment as a member of staff is building it; nothing of it counts until it is published.
+    """A rule as a member of staff is building it; nothing of it counts until it is published.
+
+    Most are segments. One with a purpose is for the page that asked for it, and goes back there.
 
     Attributes:
         segment: what it changes; none for a new one.
+        purpose: what the rule is for; empty for a segment.
+        kept: what was filled in on the page that asked for the rule, by the names of its fields.
         base_version: the segment's version when the draft was begun.
         position: the number of the step that is shown; later ones can be done again.
         revision: rises with every change, undoing included, so that a page that shows an older
@@ -25,6 +30,8 @@ class SegmentDraft(models.Model):
         verbose_name=_("segment"),
     )
     owner = models.CharField(_("by"), max_length=150)
+    purpose = models.CharField(_("for"), max_length=20, blank=True)
+    kept = models.JSONField(_("filled in"), default=dict, blank=True)
     base_version = models.PositiveIntegerField(_("begun at version"), default=0)
     position = models.PositiveIntegerField(_("step"), default=0)
     revision = models.PositiveIntegerField(_("revision"), default=0)
@@ -35,11 +42,14 @@ class SegmentDraft(models.Model):
         verbose_name = _("segment draft")
         verbose_name_plural = _("segment drafts")
         constraints = [
-            models.UniqueConstraint(fields=["segment", "owner"], name="segment_draft_unique")
+            models.UniqueConstraint(fields=["segment", "owner"], name="segment_draft_unique"),
+            models.CheckConstraint(
+                condition=Q(purpose="") | Q(segment__isnull=True), name="segment_draft_one_purpose"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.segment or '+'} ({self.owner})"
+        return f"{self.segment or self.purpose or '+'} ({self.owner})"
 
 
 class SegmentDraftStep(models.Model):

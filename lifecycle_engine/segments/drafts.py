@@ -1,11 +1,14 @@
-"""Building a segment step by step: drafts that survive a reload, undoing, and publishing.
+"""Building a rule step by step: drafts that survive a reload, undoing, and publishing.
 
 A draft is private to the member of staff who began it. Every change is a row with the whole content
 after it, so that undoing is a step back. Whoever changes a draft says which revision is on the
 screen: a page that is behind is refused, not merged.
+
+Most drafts are segments. A page that wants a rule for something else begins one with a purpose of
+its own, and reads the rule once it is there; such a draft is never published.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +68,18 @@ def draft_begin(*, owner: str, name: str, key: str = "", description: str = "") 
     """Begin a new segment, whose rule is empty."""
     content = {"name": name, "key": key, "description": description, "rule": {"all": []}}
     return _begin(owner, content)
+
+
+def draft_for(*, owner: str, purpose: str, kept: Mapping[str, str]) -> SegmentDraft:
+    """Begin a rule for a page that asks for one.
+
+    Args:
+        owner: who builds it.
+        purpose: what the page calls what the rule is for.
+        kept: what was filled in on the page.
+    """
+    content = {"name": "", "key": "", "description": "", "rule": {"all": []}}
+    return _begin(owner, content, purpose=purpose, kept=dict(kept))
 
 
 def draft_of(*, segment: Segment, owner: str) -> SegmentDraft:
@@ -173,6 +188,12 @@ def draft_step(*, draft_id: int, owner: str, revision: int, by: int) -> Draft:
     return draft_load(draft_id=draft_id, owner=owner)
 
 
+def drafts_keep(*, draft_ids: Collection[int], owner: str, kept: Mapping[str, str]) -> None:
+    """Note with the owner's drafts what is filled in by now on the page that asked for them."""
+    found = SegmentDraft.objects.filter(pk__in=draft_ids, owner=owner).exclude(purpose="")
+    found.update(kept=dict(kept))
+
+
 def draft_discard(*, draft_id: int, owner: str) -> None:
     """Throw a draft away."""
     SegmentDraft.objects.filter(pk=draft_id, owner=owner).delete()
@@ -188,12 +209,15 @@ def draft_publish(*, draft_id: int, owner: str, revision: int, size: int | None 
         size: how many the preview found, for the history.
 
     Raises:
+        SegmentDraft.DoesNotExist: there is none, or it is not a segment's.
         DraftStaleError: the draft is not at this revision any more.
         DraftError: something is wrong or missing, the name or key is taken, or somebody has
             published another version since the draft was begun. Nothing is changed.
     """
     with transaction.atomic():
         row = _locked(draft_id, owner, revision)
+        if row.purpose:
+            raise SegmentDraft.DoesNotExist
         draft = draft_load(draft_id=draft_id, owner=owner)
         if problems := draft.problems():
             raise DraftError(problems[0].message)
@@ -239,14 +263,21 @@ def key_free(content: Content) -> str:
     return key
 
 
-def _begin(owner: str, content: Content, segment: Segment | None = None) -> SegmentDraft:
+def stale_words() -> str:
+    """What to say of a page that shows an older state of a draft than there is."""
+    return _("This page is out of date: the draft was changed elsewhere. Load it again.")
+
+
+def _begin(
+    owner: str, content: Content, segment: Segment | None = None, **about: Any
+) -> SegmentDraft:
     with transaction.atomic():
         row, fresh = (
             SegmentDraft.objects.get_or_create(
                 segment=segment, owner=owner, defaults={"base_version": segment.version}
             )
             if segment is not None
-            else (SegmentDraft.objects.create(owner=owner), True)
+            else (SegmentDraft.objects.create(owner=owner, **about), True)
         )
         if fresh:
             SegmentDraftStep.objects.create(draft=row, number=0, content=content)
@@ -260,9 +291,7 @@ def _locked(draft_id: int, owner: str, revision: int) -> SegmentDraft:
         .get(pk=draft_id, owner=owner)
     )
     if row.revision != revision:
-        raise DraftStaleError(
-            _("This page is out of date: the draft was changed elsewhere. Load it again.")
-        )
+        raise DraftStaleError(stale_words())
     return row
 
 

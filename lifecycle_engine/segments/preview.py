@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lifecycle_engine.segments.explanation import rule_explained
 from lifecycle_engine.segments.preview_sessions import Kept, preview_sessions
 from lifecycle_engine.segments.rules import rule_parse, rule_select, rule_sentence
-from lifecycle_engine.warehouse.session import warehouse_session
+from lifecycle_engine.warehouse.session import SessionTables, warehouse_session
 
 SAMPLE = 10
 
@@ -65,8 +65,16 @@ class Overlap:
     jaccard: float
 
 
-def rule_preview(*, document: object, at: datetime, sample: int = SAMPLE) -> Preview:
+def rule_preview(
+    *, document: object, at: datetime, sample: int = SAMPLE, days: int | None = None
+) -> Preview:
     """Size, samples and sentence of a rule.
+
+    Args:
+        document: the rule.
+        at: as of when.
+        sample: so many customers are shown.
+        days: so many days of events are looked at; None for all.
 
     Raises:
         RuleError: the rule can't be used.
@@ -75,7 +83,7 @@ def rule_preview(*, document: object, at: datetime, sample: int = SAMPLE) -> Pre
     started = time.perf_counter()
     rule = rule_parse(document)
     with preview_sessions.use(at) as kept:
-        members = _members(kept, document)
+        members = _members(kept, document, days)
         total = _total(kept)
         as_of = kept.tables.as_of
     return Preview(
@@ -122,15 +130,20 @@ def preview_explained(*, document: object, customer_id: int, at: datetime) -> di
         return rule_explained(rule, tables, customer_id=customer_id)
 
 
-def rules_sizes(*, documents: Sequence[object], at: datetime) -> list[int]:
+def rules_sizes(*, documents: Sequence[object], at: datetime, days: int | None = None) -> list[int]:
     """How many each of the rules selects.
+
+    Args:
+        documents: the rules.
+        at: as of when.
+        days: so many days of events are looked at; None for all.
 
     Raises:
         RuleError: a rule can't be used.
         RuleEvaluationError: one can't be evaluated.
     """
     with preview_sessions.use(at) as kept:
-        return [_size(kept, document) for document in documents]
+        return [_size(kept, document, days) for document in documents]
 
 
 def overlaps(*, document: object, at: datetime, but: str = "", limit: int = 5) -> list[Overlap]:
@@ -157,26 +170,38 @@ def overlaps(*, document: object, at: datetime, but: str = "", limit: int = 5) -
     return sorted(common, key=lambda one: (-one.both, one.segment))[:limit]
 
 
-def _members(kept: Kept, document: object) -> Ids:
-    key = _key(document)
+def _members(kept: Kept, document: object, days: int | None = None) -> Ids:
+    key = _key(document, days)
     if key not in kept.audiences:
-        found = rule_select(rule_parse(document), kept.tables)
+        found = rule_select(rule_parse(document), _tables(kept, days))
         while len(kept.audiences) >= _AUDIENCES_KEPT:
             del kept.audiences[next(iter(kept.audiences))]
         kept.audiences[key] = np.sort(found["customer_id"].to_numpy())
     return kept.audiences[key]  # type: ignore[no-any-return]
 
 
-def _size(kept: Kept, document: object) -> int:
-    key = ("size", _key(document))
+def _size(kept: Kept, document: object, days: int | None) -> int:
+    key = ("size", _key(document, days))
     if key not in kept.results:
         known = kept.audiences.get(key[1])
         if len(kept.results) > _RESULTS_KEPT:
             kept.results.clear()
         kept.results[key] = (
-            rule_select(rule_parse(document), kept.tables).num_rows if known is None else len(known)
+            rule_select(rule_parse(document), _tables(kept, days)).num_rows
+            if known is None
+            else len(known)
         )
     return int(kept.results[key])
+
+
+def _tables(kept: Kept, days: int | None) -> SessionTables:
+    if days is None:
+        return kept.tables
+    key = ("window", days)
+    if key not in kept.results:
+        end = kept.tables.as_of
+        kept.results[key] = kept.tables.window(end - timedelta(days=days), end)
+    return kept.results[key]  # type: ignore[no-any-return]
 
 
 def _total(kept: Kept) -> int:
@@ -212,5 +237,5 @@ def _spread(members: Ids, count: int) -> list[int]:
     return [int(member) for member in members[places]]
 
 
-def _key(document: Any) -> str:
-    return json.dumps(document, sort_keys=True)
+def _key(document: Any, days: int | None = None) -> str:
+    return json.dumps([document, days], sort_keys=True)

@@ -11,7 +11,7 @@ from lifecycle_engine.console.segment_builder import views
 from lifecycle_engine.segments.drafts import draft_begin, draft_change, draft_load
 from lifecycle_engine.segments.models import Segment
 from lifecycle_engine.segments.preview_sessions import preview_sessions
-from tests.e2e.browsing import serious
+from tests.e2e.browsing import follow, serious
 from tests.e2e.test_console_browser import NOW, pytestmark  # noqa: F401 - marks these tests too
 from tests.factories.customers import CustomerFactory
 from tests.factories.segments import country_rule
@@ -317,4 +317,38 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(watched,
 
     assert [(name, bad) for name, bad, _wide in found if bad] == []
     assert [(name, wide) for name, _bad, wide in found if wide > width] == []
+    assert wrong(watched) == []
+
+
+@light_only
+def test_a_rule_is_built_for_a_target_s_form_and_comes_back_to_it(watched, db):
+    CustomerFactory.create_batch(3)
+    page = watched.visit(reverse("admin:scoring_target_new"))
+    page.get_by_label("Name", exact=True).fill("Stays away")
+    page.get_by_label("Within so many days").fill("20")
+    expect(page.get_by_label("Which one")).to_be_visible()
+    expect(page.get_by_label("Event", exact=True)).to_be_hidden()
+    page.get_by_label("What counts").select_option("event")
+    expect(page.get_by_label("Which one")).to_be_hidden()
+    expect(page.get_by_label("Event", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Build the rule")).to_have_count(0)
+    page.get_by_label("What counts").select_option("rule")
+    expect(page.get_by_label("At least so many times")).to_be_hidden()
+    assert serious(page) == []
+
+    follow(page, "button", "Build the rule")
+    page.locator("#n-add").select_option("event.absent")
+    page.get_by_role("button", name="Add condition").click()
+    expect(page.locator("#n0-days")).to_have_count(0)
+    page.locator("#n0-name").fill("Order Completed")
+    expect(page.locator(".lb-size")).to_have_text("3")
+    expect(page.locator("#n0-count")).to_have_text("3 by itself")
+    assert serious(page) == []
+    follow(page, "button", "Use this rule")
+
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Stays away")
+    expect(page.get_by_label("Within so many days")).to_have_value("20")
+    expect(page.get_by_text("A customer who did not do “Order Completed”.").first).to_be_visible()
+    expect(page.get_by_role("button", name="Change the rule")).to_be_visible()
+    expect(page.get_by_text("Not enough to learn from yet.")).to_be_visible()
     assert wrong(watched) == []

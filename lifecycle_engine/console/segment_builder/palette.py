@@ -1,7 +1,7 @@
 """The conditions that can be added, in groups of what they are about."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.utils.translation import gettext as _
 
@@ -10,10 +10,18 @@ from lifecycle_engine.sdk.conditions import conditions
 _OWN = "lifecycle_engine."
 
 
-def palette() -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
-    """Groups with key and label of each condition; a plugin's stand under the plugin's name."""
+def palette(
+    only: Collection[str] | None = None,
+) -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
+    """Groups with key and label of each condition; a plugin's stand under the plugin's name.
+
+    Args:
+        only: keys of the conditions that may be used; None for all.
+    """
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for condition in conditions:
+        if only is not None and condition.key not in only:
+            continue
         groups[_group(condition.key)].append((condition.key, str(condition.label)))
     return [(name, sorted(entries, key=lambda one: one[1])) for name, entries in groups.items()]
 

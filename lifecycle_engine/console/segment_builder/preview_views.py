@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from lifecycle_engine.console.privacy_pages import staff_access_note
+from lifecycle_engine.console.segment_builder.purposes import purpose_of
 from lifecycle_engine.console.segment_builder.reach import audience_reach
 from lifecycle_engine.console.segment_builder.tree_view import path_text
-from lifecycle_engine.console.segment_builder.views import for_builders
+from lifecycle_engine.console.segment_builder.views import for_draft
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.privacy_models import AccessAction
@@ -41,50 +42,44 @@ _SECOND = {"then", "within_hours", "followed"}
 
 
 @require_GET
-@for_builders
+@for_draft
 def preview_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Size, sentence and a few customers; nothing where the page has moved on already."""
     draft = _draft(request, draft_id)
     if _passed(request, draft):
         return HttpResponse(status=204)
-    context: dict[str, Any] = {"draft": draft}
-    if problems := draft.problems():
+    purpose = purpose_of(draft.row)
+    days = purpose.days(draft)
+    context: dict[str, Any] = {"draft": draft, "purpose": purpose, "days": days}
+    if problems := purpose.problems(draft):
         context["problems_words"] = problems_words(len(problems))
         return render(request, f"{_TEMPLATES}/preview.html", context)
     try:
-        preview = rule_preview(document=rule_document(draft.root), at=business_now())
+        document = rule_document(draft.root)
+        preview = rule_preview(document=document, at=business_now(), days=days)
     except RuleEvaluationError as error:
         return render(request, f"{_TEMPLATES}/preview.html", context | {"error": str(error)})
     context["preview"] = preview
     context["share"] = number_format(100 * preview.size / max(preview.total, 1), 1)
-    if request.user.has_perm("customers.view_customer"):
+    # Who asks why somebody is in sees what holds now, and an outcome is of some days only.
+    if days is None and request.user.has_perm("customers.view_customer"):
         context["sample"] = _customers(preview.sample)
     return render(request, f"{_TEMPLATES}/preview.html", context)
 
 
 @require_GET
-@for_builders
+@for_draft
 def counts_view(request: HttpRequest, draft_id: int) -> HttpResponse:
-    """What each criterion selects by itself, whom one can write to, and overlaps."""
+    """What each criterion selects by itself; of a segment whom one can write to, and overlaps."""
     draft = _draft(request, draft_id)
-    if _passed(request, draft) or draft.problems():
+    purpose = purpose_of(draft.row)
+    if _passed(request, draft) or purpose.problems(draft):
         return HttpResponse(status=204)
-    at, document = business_now(), rule_document(draft.root)
-    nodes = [(path, node) for path, node in nodes_walk(draft.root) if path]
+    at = business_now()
     try:
-        sizes = rules_sizes(documents=[rule_document(node) for _path, node in nodes], at=at)
-        firsts = _firsts(nodes, at)
-        reach = audience_reach(audience_ids(document=document, at=at), at=at)
-        context = {
-            "counts": [
-                {"id": f"n{path_text(path)}", "size": size, "first": firsts.get(path)}
-                for (path, _node), size in zip(nodes, sizes, strict=True)
-            ],
-            "draft": draft,
-            "reach": reach,
-            "reach_estimated": any(one.estimated for one in reach),
-            "overlaps": _overlaps(document, draft, at),
-        }
+        context = _counted(draft, at, purpose.days(draft))
+        if not purpose.key:
+            context |= _reached(draft, at)
     except RuleEvaluationError as error:
         return render(request, f"{_TEMPLATES}/counts.html", {"error": str(error)})
     if _passed(request, _draft(request, draft_id)):
@@ -92,12 +87,36 @@ def counts_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     return render(request, f"{_TEMPLATES}/counts.html", context)
 
 
+def _counted(draft: Draft, at: datetime, days: int | None) -> dict[str, Any]:
+    nodes = [(path, node) for path, node in nodes_walk(draft.root) if path]
+    documents = [rule_document(node) for _path, node in nodes]
+    sizes = rules_sizes(documents=documents, at=at, days=days)
+    firsts = _firsts(nodes, at)
+    return {
+        "counts": [
+            {"id": f"n{path_text(path)}", "size": size, "first": firsts.get(path)}
+            for (path, _node), size in zip(nodes, sizes, strict=True)
+        ],
+        "draft": draft,
+    }
+
+
+def _reached(draft: Draft, at: datetime) -> dict[str, Any]:
+    document = rule_document(draft.root)
+    reach = audience_reach(audience_ids(document=document, at=at), at=at)
+    return {
+        "reach": reach,
+        "reach_estimated": any(one.estimated for one in reach),
+        "overlaps": _overlaps(document, draft, at),
+    }
+
+
 @require_GET
-@for_builders
+@for_draft
 def reach_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Whom one can write to, counted exactly: what the page shows by itself may be an estimate."""
     draft = _draft(request, draft_id)
-    if _passed(request, draft) or draft.problems():
+    if _passed(request, draft) or purpose_of(draft.row).problems(draft):
         return HttpResponse(status=204)
     at, document = business_now(), rule_document(draft.root)
     context: dict[str, Any] = {"draft": draft}
@@ -110,7 +129,7 @@ def reach_view(request: HttpRequest, draft_id: int) -> HttpResponse:
 
 
 @require_GET
-@for_builders
+@for_draft
 def why_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Which conditions hold for one customer; who looks is written down.
 
@@ -129,7 +148,7 @@ def why_view(request: HttpRequest, draft_id: int) -> HttpResponse:
         ).first()
     if customer is None:
         context["error"] = _("There is no customer with the number “%(number)s”.") % context
-    elif problems := draft.problems():
+    elif problems := purpose_of(draft.row).problems(draft):
         context["error"] = problems_words(len(problems))
     else:
         staff_access_note(request, AccessAction.VIEWED, customer.pk)

@@ -82,7 +82,7 @@ def segment_begin_view(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and name:
         draft = draft_begin(owner=owner, name=name)
         return HttpResponseRedirect(reverse("admin:segments_draft", args=[draft.pk]))
-    mine = SegmentDraft.objects.filter(owner=owner).select_related("segment").order_by("-pk")[:20]
+    mine = SegmentDraft.objects.filter(owner=owner, purpose="").order_by("-pk")[:20]
     context = {
         **site_context(request),
         "opts": Segment._meta,  # noqa: SLF001 - the admin's templates want it

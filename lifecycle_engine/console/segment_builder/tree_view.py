@@ -1,7 +1,7 @@
 """What the rule's form shows: nodes, fields, choices and problems, ready for the templates."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from lifecycle_engine.segments.drafts_tree import (
     children,
     group_kind,
     movable,
+    node_at,
 )
 
 
@@ -90,25 +91,45 @@ def path_of(text: str) -> Path:
     return tuple(int(part) for part in text.split("-") if part.isdecimal())
 
 
-def tree_view(root: Node, problems: Sequence[Problem]) -> NodeView:
-    """The whole rule."""
+def tree_view(root: Node, problems: Sequence[Problem], hidden: Collection[str] = ()) -> NodeView:
+    """The whole rule.
+
+    Args:
+        root: the outermost group.
+        problems: what is wrong with it.
+        hidden: names of conditions' fields that are drawn only where something stands in them.
+    """
     by_path: dict[Path, list[Problem]] = defaultdict(list)
     for problem in problems:
         by_path[problem.path].append(problem)
-    return _node(root, (), root, by_path)
+    return _node(root, (), root, by_path, hidden)
 
 
-def node_view(root: Node, path: Path, node: Node, problems: Sequence[Problem]) -> NodeView:
-    """One node of the rule."""
-    return _node(node, path, root, {path: [one for one in problems if one.path == path]})
+def node_view(
+    root: Node,
+    path: Path,
+    problems: Sequence[Problem],
+    hidden: Collection[str] = (),
+) -> NodeView:
+    """One node of the rule.
+
+    Raises:
+        TreeError: there is none at the path.
+    """
+    mine = {path: [one for one in problems if one.path == path]}
+    return _node(node_at(root, path), path, root, mine, hidden)
 
 
 def _node(
-    node: Node, path: Path, root: Node, problems: Mapping[Path, Sequence[Problem]]
+    node: Node,
+    path: Path,
+    root: Node,
+    problems: Mapping[Path, Sequence[Problem]],
+    hidden: Collection[str],
 ) -> NodeView:
     kind = group_kind(node)
     mine = problems.get(path, ())
-    fields = () if kind else tuple(_leaf_fields(node, path, mine))
+    fields = () if kind else tuple(_leaf_fields(node, path, mine, hidden))
     drawn = {field.place for field in _every(fields)}
     # What belongs to no field that is on the screen is said at the node.
     needed = {
@@ -131,7 +152,7 @@ def _node(
         problem_missing=all(one.missing for one in rest),
         fields=fields,
         children=[
-            _node(child, (*path, number), root, problems)
+            _node(child, (*path, number), root, problems, hidden)
             for number, child in enumerate(children(node))
         ],
         up=up,
@@ -145,11 +166,15 @@ def _label(node: Node) -> str:
     return str(conditions.get(key).label) if key in conditions else key
 
 
-def _leaf_fields(node: Node, path: Path, problems: Sequence[Problem]) -> Iterator[FieldView]:
+def _leaf_fields(
+    node: Node, path: Path, problems: Sequence[Problem], hidden: Collection[str]
+) -> Iterator[FieldView]:
     key = str(node.get("condition"))
     if key in conditions:
         draw = _Drawn(key, node, path, {_dashed(one.place): one.message for one in problems})
-        yield from draw.fields(condition_fields(key), node, ())
+        for one in draw.fields(condition_fields(key), node, ()):
+            if one.place not in hidden or one.value:
+                yield one
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from lifecycle_engine.console.segment_builder.edits import Edit
 from lifecycle_engine.console.segment_builder.palette import palette
+from lifecycle_engine.console.segment_builder.purposes import (
+    form_url,
+    purpose_of,
+    purposes_permissions,
+)
 from lifecycle_engine.console.segment_builder.suggestions import Asked, source_of, suggestions
 from lifecycle_engine.console.segment_builder.tree_view import (
     FieldView,
@@ -27,6 +32,7 @@ from lifecycle_engine.console.segment_builder.tree_view import (
 from lifecycle_engine.console.segment_builder.values import leaf_read
 from lifecycle_engine.console.site import site_context
 from lifecycle_engine.core.clock import business_now
+from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.sdk.conditions import conditions
 from lifecycle_engine.segments.draft_models import SegmentDraft
 from lifecycle_engine.segments.drafts import (
@@ -38,6 +44,7 @@ from lifecycle_engine.segments.drafts import (
     draft_load,
     draft_publish,
     draft_step,
+    stale_words,
 )
 from lifecycle_engine.segments.drafts_check import Place, Problem, problems_words, rule_document
 from lifecycle_engine.segments.drafts_tree import TreeError, node_at
@@ -53,7 +60,7 @@ View = Callable[Concatenate[HttpRequest, Arguments], HttpResponse]
 
 
 def for_builders(view: View[Arguments]) -> View[Arguments]:
-    """Only for staff who may change segments; 404 where the draft is gone or somebody else's."""
+    """Only for staff who may change segments."""
 
     @wraps(view)
     def guarded(
@@ -61,35 +68,53 @@ def for_builders(view: View[Arguments]) -> View[Arguments]:
     ) -> HttpResponse:
         if not request.user.has_perm("segments.change_segment"):
             raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return cast("View[Arguments]", guarded)
+
+
+def for_draft(view: Callable[[HttpRequest, int], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Only for staff who may build such a rule; 404 where it is gone or somebody else's."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, draft_id: int) -> HttpResponse:
+        mine = SegmentDraft.objects.filter(pk=draft_id, owner=request.user.get_username())
+        row = mine.first()
+        wanted = {purpose_of(row).permission} if row else purposes_permissions()
+        if not any(map(request.user.has_perm, wanted)):
+            raise PermissionDenied
         try:
-            return view(request, *args, **kwargs)
+            return view(request, draft_id)
         except SegmentDraft.DoesNotExist as error:
             if request.method == "GET" and "HX-Request" in request.headers:
                 # A question of a page that is being left: its draft was published or discarded.
                 return HttpResponse(status=204)
             raise Http404 from error
 
-    return cast("View[Arguments]", guarded)
+    return guarded
 
 
 @require_GET
-@for_builders
+@for_draft
 def builder_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """The whole page."""
     draft = draft_load(draft_id=draft_id, owner=request.user.get_username())
-    segment = draft.row.segment
+    purpose = purpose_of(draft.row)
+    model = Target if purpose.key else Segment
     context = {
         **site_context(request),
-        "opts": Segment._meta,  # noqa: SLF001 - the admin's templates want it
-        "title": _("Build “%(name)s”") % {"name": draft.content["name"] or _("New segment")},
-        "segment": segment,
+        "opts": model._meta,  # noqa: SLF001 - the admin's templates want it
+        "title": purpose.title % {"name": _named(draft)},
+        "segment": draft.row.segment,
+        "days": purpose.days(draft),
+        "back_url": form_url(draft.row),
         **_builder_context(draft),
     }
     return TemplateResponse(request, "console/segment_builder/page.html", context)
 
 
 @require_POST
-@for_builders
+@for_draft
 def edit_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Change the draft, and answer with what looks different now."""
     edit = Edit.of(request.POST)
@@ -104,7 +129,7 @@ def edit_view(request: HttpRequest, draft_id: int) -> HttpResponse:
             edited=_edited(edit, before),
         )
     except DraftStaleError as error:
-        return _stale(request, draft_id, str(error))
+        return _stale(request, str(error))
     except TreeError as error:
         return _refused(request, str(error))
     if edit.in_place:
@@ -120,7 +145,7 @@ def _edited(edit: Edit, draft: Draft) -> str:
 
 
 @require_POST
-@for_builders
+@for_draft
 def step_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Undo, or do again."""
     try:
@@ -131,12 +156,12 @@ def step_view(request: HttpRequest, draft_id: int) -> HttpResponse:
             by=1 if request.POST.get("by") == "redo" else -1,
         )
     except DraftStaleError as error:
-        return _stale(request, draft_id, str(error))
+        return _stale(request, str(error))
     return _tree_changed(request, draft, focus="", details=True)
 
 
 @require_GET
-@for_builders
+@for_draft
 def suggest_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Options for what is being typed; values only for staff who may see customers."""
     draft = draft_load(draft_id=draft_id, owner=request.user.get_username())
@@ -163,11 +188,13 @@ def suggest_view(request: HttpRequest, draft_id: int) -> HttpResponse:
 
 
 @require_POST
-@for_builders
+@for_draft
 def publish_view(request: HttpRequest, draft_id: int) -> HttpResponse:
-    """Make the draft what is live."""
+    """Make the draft what is live; a rule for a target goes back to its form."""
     owner = request.user.get_username()
     draft = draft_load(draft_id=draft_id, owner=owner)
+    if draft.row.purpose:
+        return _used(request, draft)
     if draft.row.segment is None and not request.user.has_perm("segments.add_segment"):
         raise PermissionDenied
     try:
@@ -175,7 +202,7 @@ def publish_view(request: HttpRequest, draft_id: int) -> HttpResponse:
             draft_id=draft_id, owner=owner, revision=_revision(request), size=_size(draft)
         )
     except DraftStaleError as error:
-        return _stale(request, draft_id, str(error))
+        return _stale(request, str(error))
     except DraftError as error:
         return _refused(request, str(error))
     messages.success(
@@ -188,24 +215,44 @@ def publish_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     return HttpResponse(headers={"HX-Redirect": page})
 
 
+def _used(request: HttpRequest, draft: Draft) -> HttpResponse:
+    if draft.row.revision != _revision(request):
+        return _stale(request, stale_words())
+    if problems := purpose_of(draft.row).problems(draft):
+        return _refused(request, problems[0].message)
+    return HttpResponse(headers={"HX-Redirect": form_url(draft.row, look=True)})
+
+
 @require_POST
-@for_builders
+@for_draft
 def discard_view(request: HttpRequest, draft_id: int) -> HttpResponse:
     """Throw the draft away; what is live stays."""
-    draft_discard(draft_id=draft_id, owner=request.user.get_username())
+    owner = request.user.get_username()
+    row = draft_load(draft_id=draft_id, owner=owner).row
+    draft_discard(draft_id=draft_id, owner=owner)
+    if row.purpose:
+        return HttpResponseRedirect(form_url(row, forget=True))
     messages.success(request, _("The draft is gone. What is live has not changed."))
     return HttpResponseRedirect(reverse("admin:segments_segment_changelist"))
 
 
+def _named(draft: Draft) -> str:
+    if draft.row.purpose:
+        return draft.row.kept.get("name") or _("New target")
+    return draft.content["name"] or _("New segment")
+
+
 def _builder_context(draft: Draft, *, focus: str = "") -> dict[str, Any]:
-    problems = draft.problems()
+    purpose = purpose_of(draft.row)
+    problems = purpose.problems(draft)
     return {
         "draft": draft,
-        "tree": tree_view(draft.root, problems),
+        "purpose": purpose,
+        "tree": tree_view(draft.root, problems, purpose.hidden),
         "problems": problems,
         "problems_words": problems_words(len(problems)),
         "json": json.dumps(rule_document(draft.root), indent=2, ensure_ascii=False),
-        "palette": palette(),
+        "palette": palette(purpose.conditions),
         "edit_url": reverse("admin:segments_draft_edit", args=[draft.row.pk]),
         "suggest_url": reverse("admin:segments_draft_suggest", args=[draft.row.pk]),
         "focus": focus,
@@ -222,11 +269,12 @@ def _tree_changed(
 def _fields_changed(request: HttpRequest, edit: Edit, before: Draft, draft: Draft) -> HttpResponse:
     """Only what is wrong where, so that nobody's typing is disturbed; or the one condition anew."""
     context = _builder_context(draft) | {"oob": True}
-    was = before.problems()
+    purpose = purpose_of(draft.row)
+    was = purpose.problems(before)
     context["slots"] = _slots(draft, [*was, *context["problems"]], context["problems"])
     if edit.op == "leaf":
-        now = node_view(draft.root, edit.path, node_at(draft.root, edit.path), context["problems"])
-        then = node_view(before.root, edit.path, node_at(before.root, edit.path), was)
+        now = node_view(draft.root, edit.path, context["problems"], purpose.hidden)
+        then = node_view(before.root, edit.path, was, purpose.hidden)
         if _shape(now.fields) != _shape(then.fields):
             context["node"] = now
     answer = render(request, "console/segment_builder/fields_changed.html", context)
@@ -241,8 +289,7 @@ def _slots(
     """The places for messages in every condition that had or has something wrong."""
     found: list[Mapping[str, str]] = []
     for path in sorted({problem.path for problem in touched}):
-        node = node_at(draft.root, path)
-        view = node_view(draft.root, path, node, problems)
+        view = node_view(draft.root, path, problems, purpose_of(draft.row).hidden)
         at = f"{view.html_id}-add" if view.kind else view.html_id
         found.append({"id": view.html_id, "for": at, "problem": view.problem})
         found += [
@@ -281,13 +328,13 @@ def _focus(edit: Edit, draft: Draft) -> str:
     if edit.op in {"row-add", "row-remove"}:
         return f"{node}-{edit.post.get('field', '')}-add"
     if edit.op == "add":
-        view = node_view(draft.root, edit.focus, node_at(draft.root, edit.focus), ())
+        view = node_view(draft.root, edit.focus, (), purpose_of(draft.row).hidden)
         return view.fields[0].html_id if view.fields else node
     return node
 
 
-def _stale(request: HttpRequest, draft_id: int, message: str) -> HttpResponse:
-    context = {"message": message, "draft_id": draft_id}
+def _stale(request: HttpRequest, message: str) -> HttpResponse:
+    context = {"message": message}
     answer = render(request, "console/segment_builder/stale.html", context, status=409)
     answer.headers["HX-Retarget"], answer.headers["HX-Reswap"] = "#lb-alert", "innerHTML"
     return answer

@@ -5,6 +5,8 @@ population's of tables that end at the cut-off. Only conditions about events are
 there is knows only the present, and would tell of the past what came later.
 """
 
+from collections.abc import Callable, Collection, Iterator
+
 import ibis
 import ibis.expr.types as ir
 from django.utils.functional import lazy
@@ -17,6 +19,7 @@ from lifecycle_engine.sdk import families
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.segments.conditions.windows import Window
 from lifecycle_engine.segments.rules import (
+    Leaf,
     Rule,
     RuleError,
     rule_expression,
@@ -33,7 +36,8 @@ POPULATION_CONDITIONS = (
     *("event.first_or_last", "event.sequence", "category.lapsed", "category.share"),
     "order.recency",
 )
-_TIMES = ("days", "skip_days", "first_day", "last_day")
+#: What conditions say of time, which of an outcome only the target says.
+TIMES = tuple(Window.model_fields)
 
 
 class TargetError(ScoringError):
@@ -57,18 +61,22 @@ def outcome_parse(document: object) -> Rule:
         TargetError: it is no rule, is not finished, has a condition that is not about events, or
             one with a time of its own, since its time is the target's.
     """
-    rule = _parsed("outcome", document, OUTCOME_CONDITIONS)
+    return _parsed("outcome", document, outcome_faults)
+
+
+def outcome_faults(rule: Rule) -> Iterator[TargetError]:
+    """Everything that a rule says and an outcome may not, from top to bottom."""
     for leaf in rule.leaves:
+        yield from _not_among("outcome", leaf, OUTCOME_CONDITIONS)
         config = leaf.condition.config
-        given = [name for name in _TIMES if getattr(config, name) is not None]
+        given = [name for name in TIMES if getattr(config, name, None) is not None]
         if isinstance(config, Window) and given:
-            raise TargetError(
+            yield TargetError(
                 f"outcome.{leaf.path}.{given[0]}",
                 getattr(config, given[0]),
                 "an outcome's time is the target's horizon_days, and it has no other",
                 _("The time is how far the target looks ahead; leave the condition's own empty."),
             )
-    return rule
 
 
 def population_parse(document: object) -> Rule:
@@ -77,7 +85,13 @@ def population_parse(document: object) -> Rule:
     Raises:
         TargetError: it is no rule, is not finished, or has a condition that is not about events.
     """
-    return _parsed("population_rule", document, POPULATION_CONDITIONS)
+    return _parsed("population_rule", document, population_faults)
+
+
+def population_faults(rule: Rule) -> Iterator[TargetError]:
+    """Everything that a rule says and a population may not, from top to bottom."""
+    for leaf in rule.leaves:
+        yield from _not_among("population_rule", leaf, POPULATION_CONDITIONS)
 
 
 def definition_check(target: Target) -> None:
@@ -134,25 +148,29 @@ def horizon_words(days: int) -> str:
     return ngettext("within %(days)s day", "within %(days)s days", days) % {"days": days}
 
 
-def _parsed(field: str, document: object, allowed: tuple[str, ...]) -> Rule:
+def _parsed(field: str, document: object, faults: Callable[[Rule], Iterator[TargetError]]) -> Rule:
     try:
         rule = rule_parse(document)
     except RuleError as error:
         raise TargetError(
             f"{field}.{error.path}", error.value, error.reason, error.words
         ) from error
-    for leaf in rule.leaves:
-        if leaf.condition.key not in allowed:
-            raise TargetError(
-                f"{field}.{leaf.path}.condition",
-                leaf.condition.key,
-                f"can't be used here: only what happened counts; there is {', '.join(allowed)}",
-                _("“%(condition)s” can't be used here: only what happened counts.")
-                % {"condition": leaf.condition.label},
-            )
+    for fault in faults(rule):
+        raise fault
     if not rule.finished:
         raise TargetError(field, document, "a group has no condition, or there is none at all")
     return rule
+
+
+def _not_among(field: str, leaf: Leaf, allowed: Collection[str]) -> Iterator[TargetError]:
+    if leaf.condition.key not in allowed:
+        yield TargetError(
+            f"{field}.{leaf.path}.condition",
+            leaf.condition.key,
+            f"can't be used here: only what happened counts; there is {', '.join(allowed)}",
+            _("“%(condition)s” can't be used here: only what happened counts.")
+            % {"condition": leaf.condition.label},
+        )
 
 
 def _population(tables: Tables, kind: TargetPopulation, rule: Rule | None) -> ir.Table:

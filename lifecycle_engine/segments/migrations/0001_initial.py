@@ -66,6 +66,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('owner', models.CharField(max_length=150, verbose_name='by')),
+                ('purpose', models.CharField(blank=True, max_length=20, verbose_name='for')),
+                ('kept', models.JSONField(blank=True, default=dict, verbose_name='filled in')),
                 ('base_version', models.PositiveIntegerField(default=0, verbose_name='begun at version')),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='step')),
                 ('revision', models.PositiveIntegerField(default=0, verbose_name='revision')),
@@ -234,6 +236,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='segmentdraft',
             constraint=models.UniqueConstraint(fields=('segment', 'owner'), name='segment_draft_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='segmentdraft',
+            constraint=models.CheckConstraint(condition=models.Q(('purpose', ''), ('segment__isnull', True), _connector='OR'), name='segment_draft_one_purpose'),
         ),
         migrations.AddConstraint(
             model_name='segmentdraftstep',
