@@ -213,6 +213,24 @@ def test_a_draft_is_its_owner_s():
 
 
 @pytest.mark.django_db
+def test_a_rule_for_something_else_keeps_what_its_page_had_and_is_never_published():
+    mine = drafts.draft_for(owner="anna", purpose="outcome", kept={"name": "x"})
+    others = drafts.draft_for(owner="bert", purpose="outcome", kept={"name": "y"})
+    segment = drafts.draft_begin(owner="anna", name="z")
+
+    everything = [mine.pk, others.pk, segment.pk]
+    drafts.drafts_keep(draft_ids=everything, owner="anna", kept={"name": "changed"})
+
+    kept = SegmentDraft.objects.in_bulk(everything)
+    assert [kept[pk].kept for pk in everything] == [{"name": "changed"}, {"name": "y"}, {}]
+    change = {"draft_id": mine.pk, "owner": "anna", "change": set_rule({"all": [A]})}
+    drafts.draft_change(revision=0, **change)
+    with pytest.raises(SegmentDraft.DoesNotExist):
+        drafts.draft_publish(draft_id=mine.pk, owner="anna", revision=1)
+    assert not Segment.objects.exists()
+
+
+@pytest.mark.django_db
 def test_a_draft_that_is_discarded_while_it_is_read_is_whole_or_gone():
     row = drafts.draft_begin(owner="ada", name="A")
 

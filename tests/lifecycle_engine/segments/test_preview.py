@@ -58,6 +58,21 @@ def test_a_preview_is_what_the_segment_will_be():
     assert "at least 1 time in the last 30 days" in seen.sentence
 
 
+def test_a_preview_of_some_days_counts_what_happened_in_them():
+    orders_in_the_log(40)
+    mirror.mirror_run()
+    ever = rule({"condition": "event.count", "name": "Order Completed", "at_least": 1})
+
+    for days in (1, 10, 30):
+        limited = rule(ever["rule"]["all"][0] | {"days": days})
+        among = {"document": ever, "at": NOW, "days": days}
+        expected = preview.audience_ids(document=limited, at=NOW)
+        assert preview.rule_preview(**among).size == len(expected)
+        (size,) = preview.rules_sizes(documents=[ever], at=NOW, days=days)
+        assert size == len(expected)
+    assert preview.rule_preview(document=ever, at=NOW).size == 7, "and all days are all days"
+
+
 def test_an_unfinished_rule_selects_nobody():
     customers(DE=3)
 
