@@ -5,12 +5,13 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
 
+from campaigns.models import Campaign
 from lifecycle_engine.console.figures import count_shown, share_shown
 from lifecycle_engine.console.segment_builder.purposes import draft_field, form_url
 from lifecycle_engine.console.site import site_context
@@ -18,6 +19,7 @@ from lifecycle_engine.console.target_form import RULES, TargetForm, target_rules
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.scoring.errors import Need
 from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.selectors import scorer_readers
 from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.scoring.targets.definitions import (
     TargetError,
@@ -135,16 +137,32 @@ def _offered() -> dict[str, Any]:
     }
 
 
-@require_POST
 def target_archive_view(request: HttpRequest, target_id: int) -> HttpResponse:
-    """Put the target away."""
+    """Say what uses the target; by POST put it away."""
     _allowed(request)
-    target = Target.objects.filter(pk=target_id).first()
-    try:
-        target_archive(key=target.key if target else "", by=request.user.get_username())
-    except TargetError as error:
-        messages.error(request, str(error))
-    return HttpResponseRedirect(reverse("admin:scoring_target_changelist"))
+    target = get_object_or_404(Target, pk=target_id)
+    if request.method == "POST":
+        try:
+            target_archive(key=target.key, by=request.user.get_username())
+            messages.success(request, _("The target is archived."))
+        except TargetError as error:
+            messages.error(request, f"{error.words}")
+        return HttpResponseRedirect(reverse("admin:scoring_target_change", args=[target.pk]))
+    context = {
+        **site_context(request),
+        "opts": Target._meta,  # noqa: SLF001 - the admin's templates want it
+        "title": _("Archive “%(name)s”") % {"name": target.name},
+        "target": target,
+        **_uses(target),
+    }
+    return TemplateResponse(request, "console/target_archive.html", context)
+
+
+def _uses(target: Target) -> dict[str, Any]:
+    """Who would miss the target: live segments that read its scores, and their campaigns."""
+    readers = scorer_readers(scorer_key=target.key)
+    campaigns = Campaign.objects.filter(segment__in=readers).order_by("name")
+    return {"readers": readers, "campaigns": list(campaigns[:50])}
 
 
 def target_context(request: HttpRequest, target: Target) -> dict[str, Any]:
@@ -158,6 +176,7 @@ def target_context(request: HttpRequest, target: Target) -> dict[str, Any]:
         "horizon": horizon_words(target.horizon_days),
         "versions": versions[:5],
         "may_change": request.user.has_perm("scoring.add_target"),
+        **_uses(target),
         **_rates(target_rates(target=target, at=business_now())),
     }
 

@@ -19,6 +19,9 @@ from lifecycle_engine.scoring.models import (
     ScorerSetting,
 )
 from lifecycle_engine.sdk.scorers import BaseScorer, scorers
+from lifecycle_engine.segments.models import Segment
+from lifecycle_engine.segments.rules import RuleError, rule_parse
+from lifecycle_engine.segments.selectors import segments_dynamic
 
 
 @dataclass(frozen=True)
@@ -123,3 +126,23 @@ def _recommended(product: Product, reason: str) -> RecommendedProduct:
     return RecommendedProduct(
         sku=product.sku, name=product.name, price=product.price, url=product.url, reason=reason
     )
+
+
+def scorer_readers(*, scorer_key: str) -> list[Segment]:
+    """The live segments whose rule reads what the scorer says, by name.
+
+    Those whose rule can't be read are left out; so are conditions that say no scorer.
+    """
+    return [
+        segment
+        for segment in segments_dynamic().order_by("name")
+        if scorer_key in _scorers_read(segment)
+    ]
+
+
+def _scorers_read(segment: Segment) -> set[str | None]:
+    try:
+        leaves = rule_parse(segment.rule).leaves
+    except RuleError:
+        return set()
+    return {getattr(leaf.condition.config, "scorer", None) for leaf in leaves}

@@ -11,11 +11,23 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lifecycle_engine.core.api.authentication import key_of
-from lifecycle_engine.core.api.serializers import ERRORS
+from lifecycle_engine.core.api.serializers import ERRORS, ErrorSerializer
 from lifecycle_engine.core.models import Scope
 from lifecycle_engine.scoring.target_models import Target, TargetPopulation
 from lifecycle_engine.scoring.targets.definitions import TargetError
-from lifecycle_engine.scoring.targets.services import Definition, target_archive, target_make
+from lifecycle_engine.scoring.targets.services import (
+    Definition,
+    TargetUsedError,
+    target_archive,
+    target_make,
+)
+
+
+class TargetUsed(exceptions.APIException):
+    """409: something counts on the target's scores."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "in_use"
 
 
 class TargetSerializer(serializers.ModelSerializer[Target]):
@@ -84,12 +96,17 @@ class TargetArchive(APIView):
 
     scopes = {"POST": Scope.TARGETS_WRITE}
 
-    @extend_schema(request=None, responses={200: TargetSerializer, **ERRORS})
+    @extend_schema(request=None, responses={200: TargetSerializer, **ERRORS, 409: ErrorSerializer})
     def post(self, request: Request, key: str) -> Response:
-        """Archive the target: it is neither trained nor run any more. Again changes nothing."""
+        """Archive the target: it is neither trained nor run any more. Again changes nothing.
+
+        Refused while live segments read its scores.
+        """
         _own_only(request)
         try:
             target = target_archive(key=key, by=key_of(request).name)
+        except TargetUsedError as error:
+            raise TargetUsed(str(error)) from error
         except TargetError as error:
             raise Http404(str(error)) from error
         return Response(TargetSerializer(target).data)

@@ -6,16 +6,22 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from lifecycle_engine.core.jobs import enqueue
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
 from lifecycle_engine.scoring.schedule import scorer_queue
+from lifecycle_engine.scoring.selectors import scorer_readers
 from lifecycle_engine.scoring.target_models import Target, TargetPopulation
 from lifecycle_engine.scoring.targets.definitions import TargetError, definition_check
 from lifecycle_engine.sdk.scorers import scorers
 
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class TargetUsedError(TargetError):
+    """A target can't be put away while something counts on its scores."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ def target_archive(*, key: str, by: str) -> Target:
     Its models, cards and last scores stay, and so does its key. One that is put away stays so.
 
     Raises:
+        TargetUsedError: live segments read its scores, which nobody would keep up any more.
         TargetError: there is none of that key, or nobody says who does it.
     """
     target = Target.objects.select_for_update().filter(key=key).first()
@@ -103,6 +110,10 @@ def target_archive(*, key: str, by: str) -> Target:
     if not by:
         raise TargetError("by", by, "somebody has to do it")
     if target.archived_at is None:
+        if readers := scorer_readers(scorer_key=key):
+            reason = f"segment {readers[0].key!r} reads its scores: change it first"
+            words = _("“%(reader)s” reads this target's scores: change it first.")
+            raise TargetUsedError("key", key, reason, words % {"reader": readers[0].name})
         changes: dict[str, Any] = {"archived_by": by, "archived_at": Now()}
         Target.objects.filter(pk=target.pk).update(**changes)
         ScorerSetting.objects.update_or_create(key=key, defaults={"mode": ScorerMode.OFF})

@@ -12,14 +12,18 @@ from lifecycle_engine.events.services import events_ingest
 from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.scoring.targets.rates import target_rates
 from lifecycle_engine.segments.draft_models import SegmentDraft
+from lifecycle_engine.segments.models import Segment
 from lifecycle_engine.segments.preview_sessions import preview_sessions
 from lifecycle_engine.warehouse.mirror import mirror_run
+from tests.factories.campaigns import campaign_make
+from tests.factories.segments import rule
 from tests.lifecycle_engine.console.segment_builder.building import Builder
 
 NOW = datetime(2017, 12, 1, tzinfo=UTC)
 URL = "/admin/scoring/target/new/"
 SIGNED_UP = {"condition": "event.count", "name": "Signed Up", "at_least": 1}
 SIGNS_UP = json.dumps({"version": 1, "rule": {"all": [SIGNED_UP]}})
+ARCHIVE = '<button type="submit" class="le-button le-button-main">Archive</button>'
 FORM = {
     "name": "Signs up",
     "counts": "event",
@@ -95,9 +99,41 @@ def test_it_says_how_often_it_was_true_and_makes_the_target(shop, admin_client):
     assert page.status_code == 200
     assert "propensity.signs_up" in page.content.decode()
 
-    admin_client.post(reverse("admin:scoring_target_archive", args=[target.pk]))
+
+def test_a_target_is_archived_once_nothing_reads_its_scores(shop, admin_client):
+    admin_client.post(URL, FORM | {"make": "1"})
+    target = Target.objects.get()
+    score = {"condition": "score.value", "scorer": target.key, "operator": "at_least", "value": 0.5}
+    campaign = campaign_make(size=1)
+    Segment.objects.update(name="Keen ones", rule=rule(score))
+    url = reverse("admin:scoring_target_archive", args=[target.pk])
+
+    asked = admin_client.get(url).content.decode()
+    for named in ("Keen ones", campaign.name, "Change these first."):
+        assert named in asked
+    assert ARCHIVE not in asked
+    refused = admin_client.post(url, follow=True).content.decode()
+    target.refresh_from_db()
+    assert target.archived_at is None
+    assert "“Keen ones” reads this target&#x27;s scores" in refused
+    assert "Where it is used" in refused
+
+    Segment.objects.update(state="archived")
+    assert ARCHIVE in admin_client.get(url).content.decode()
+    admin_client.post(url)
     target.refresh_from_db()
     assert target.archived_by == "admin"
+
+
+def test_who_may_not_make_targets_archives_none(client, db):
+    target = Target.objects.create(
+        key="propensity.x", name="X", outcome=json.loads(SIGNS_UP), made_by="anna"
+    )
+    client.force_login(User.objects.create_user("ben", is_staff=True))
+    url = reverse("admin:scoring_target_archive", args=[target.pk])
+    assert [client.get(url).status_code, client.post(url).status_code] == [403, 403]
+    target.refresh_from_db()
+    assert target.archived_at is None
 
 
 def test_rates_are_of_windows_that_are_over(shop):

@@ -6,6 +6,7 @@ from rest_framework.test import APIClient
 from lifecycle_engine.core.services import api_key_create
 from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.sdk.scorers import scorers
+from tests.factories.segments import SegmentFactory, rule
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/targets/"
@@ -45,6 +46,21 @@ def test_a_target_is_made_listed_and_archived():
     assert archived["archived_by"] == "shop"
     assert partner.post(f"{URL}propensity.pastry/archive/").json() == archived
     assert partner.post(f"{URL}propensity.none/archive/").status_code == 404
+
+
+def test_one_that_a_segment_reads_is_not_archived():
+    partner = client()
+    key = partner.post(URL, WANTED, format="json").json()["key"]
+    SegmentFactory(
+        key="keen",
+        rule=rule({"condition": "score.value", "scorer": key, "operator": "at_least", "value": 0}),
+    )
+
+    refused = partner.post(f"{URL}{key}/archive/")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "in_use")
+    assert "segment 'keen' reads its scores" in refused.json()["message"]
+    assert Target.objects.get().archived_at is None
 
 
 def test_a_bad_one_is_refused_with_field_and_value():

@@ -3,13 +3,24 @@
 import pytest
 
 from lifecycle_engine.scoring.models import ScorerMode, ScorerSetting
-from lifecycle_engine.scoring.selectors import plugin_version, scorer_build, scorer_mode
+from lifecycle_engine.scoring.selectors import (
+    plugin_version,
+    scorer_build,
+    scorer_mode,
+    scorer_readers,
+)
 from lifecycle_engine.scoring.target_models import Target
 from lifecycle_engine.scoring.targets.definitions import TargetError
-from lifecycle_engine.scoring.targets.services import Definition, target_archive, target_make
+from lifecycle_engine.scoring.targets.services import (
+    Definition,
+    TargetUsedError,
+    target_archive,
+    target_make,
+)
 from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.segments.rules import RuleError, rule_parse
 from plugins.propensity.apps import PropensityConfig
+from tests.factories.segments import SegmentFactory
 
 pytestmark = pytest.mark.django_db
 BOUGHT = {"condition": "category.bought", "category": "PASTRY"}
@@ -151,6 +162,27 @@ def test_archiving_wants_a_target_and_a_name(key, by):
     with pytest.raises(TargetError):
         target_archive(key=key, by=by)
     assert Target.objects.get().archived_at is None
+
+
+def test_one_that_a_segment_reads_stays_in_use_until_it_does_not():
+    target = made()
+    score = {"condition": "score.value", "scorer": target.key, "operator": "at_least", "value": 0.5}
+    inside = {"any": [{"none": [score]}, BOUGHT]}
+    reader = SegmentFactory(key="keen", rule={"version": 1, "rule": inside})
+    SegmentFactory(rule=rule(BOUGHT))
+    SegmentFactory(rule=rule(score), state="archived")
+    SegmentFactory(rule={"version": 1, "rule": {"condition": "gone", "scorer": target.key}})
+    assert scorer_readers(scorer_key=target.key) == [reader]
+    assert scorer_readers(scorer_key="propensity.other") == []
+
+    with pytest.raises(TargetUsedError, match="segment 'keen' reads its scores"):
+        target_archive(key=target.key, by="ben")
+
+    assert Target.objects.get().archived_at is None
+    assert scorer_mode(scorer_key=target.key) is ScorerMode.LIVE
+    reader.state = "archived"
+    reader.save()
+    assert target_archive(key=target.key, by="ben").archived_by == "ben"
 
 
 def test_one_that_can_not_be_read_any_more_leaves_the_others_alone(caplog):
