@@ -158,7 +158,8 @@ class TargetForm(forms.Form):
     def kept(self) -> dict[str, str]:
         """What is filled in, for coming back to it."""
         values = {field.name: self[field.name].value() for field in self}
-        return {name: str(value)[:200] for name, value in values.items() if value not in {None, ""}}
+        written = {name: str(value or "").replace("\0", "")[:200] for name, value in values.items()}
+        return {name: value for name, value in written.items() if value}
 
     def clean(self) -> dict[str, Any]:
         """See that what counts is named, and make a key of the name where none was given."""

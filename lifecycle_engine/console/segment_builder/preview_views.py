@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -135,10 +135,13 @@ def why_view(request: HttpRequest, draft_id: int) -> HttpResponse:
 
     Raises:
         PermissionDenied: this member of staff may not see customers.
+        Http404: the rule is asked of some days only, and nobody could say what held in them.
     """
     if not request.user.has_perm("customers.view_customer"):
         raise PermissionDenied
     draft = _draft(request, draft_id)
+    if purpose_of(draft.row).days(draft) is not None:
+        raise Http404
     number = request.GET.get("customer", "").strip()
     context: dict[str, Any] = {"number": number}
     customer = customer_by_external_id(external_id=number) if number else None

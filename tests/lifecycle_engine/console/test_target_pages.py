@@ -238,7 +238,7 @@ def test_the_builder_counts_an_outcome_over_the_days_ahead(shop, admin_client):
 
 
 def test_a_rule_that_is_thrown_away_leaves_the_form_as_it_was(admin_client, db, nothing_seen):
-    outcome = built(admin_client, "outcome", name="Signs up", times="3")
+    outcome = built(admin_client, "outcome", name="Signs up\0", times="3")
     people = built(admin_client, "population", outcome_draft=str(outcome.draft_id), times="4")
 
     back = people.client.post(people.url("discard")).url

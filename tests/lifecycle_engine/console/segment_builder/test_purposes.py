@@ -92,6 +92,12 @@ def test_a_time_that_stands_there_can_be_taken_out(rule_for):
     assert "HX-Redirect" in builder.post("publish").headers
 
 
+@pytest.mark.parametrize(("purpose", "status"), [("outcome", 404), ("population", 200)])
+def test_why_somebody_is_in_is_said_of_now_only(rule_for, purpose, status):
+    builder = rule_for(purpose)
+    assert builder.client.get(builder.url("why"), {"customer": "1"}).status_code == status
+
+
 def test_a_page_that_is_behind_uses_nothing(rule_for):
     builder = rule_for("outcome")
     builder.edit("json", json=json.dumps({"version": 1, "rule": {"all": [SIGNED_UP]}}))
