@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 MANAGE := VAR=$(VAR) $(BIN)/python manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-mutations test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments bench-scoring bench-momentary clean
+.PHONY: help demo clean-demo run test test-faults test-sdks test-rules test-mutations test-spark check lint contracts types browser docs requirements format bench bench-ingest bench-timeline bench-import bench-segments bench-scoring bench-momentary bench-devices clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,11 @@ bench-timeline: $(VENV)/dev.stamp ## Measure a page of a customer's timeline (TI
 
 bench-momentary: $(VENV)/dev.stamp ## Measure a score that is worked out when it is asked for (BENCH_EVENTS=2000000)
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_momentary.py
+
+bench-devices: export TF_CPP_MIN_LOG_LEVEL ?= 3
+bench-devices: export BENCH_ROWS ?= 40000
+bench-devices: $(VENV)/dev.stamp ## Measure networks by precision and with XLA, on the devices that there are (BENCH_ROWS=40000; a minute or two)
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_devices.py
 
 bench-ingest: $(VENV)/dev.stamp ## Measure how fast events are taken in
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_ingest.py

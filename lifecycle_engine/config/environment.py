@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -93,6 +93,11 @@ class Environment(BaseModel):
     gpu_devices: Annotated[str, AfterValidator(_device_names)] = Field(
         default="", alias="GPU_DEVICES"
     )
+    # "auto" is for the devices to say (``sdk.devices``).
+    gpu_precision: Literal["auto", "float32", "mixed"] = Field(
+        default="auto", alias="GPU_PRECISION"
+    )
+    gpu_xla: Literal["auto", "on", "off"] = Field(default="auto", alias="GPU_XLA")
     tensorboard_dir: Path | None = Field(default=None, alias="TENSORBOARD_DIR")
     allowed_hosts: str = Field(default="127.0.0.1,localhost", alias="ALLOWED_HOSTS")
     engine_now: AwareDatetime | None = Field(default=None, alias="ENGINE_NOW")

@@ -240,7 +240,23 @@ def _cost(card: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "cost": [lap | {"name": _STEPS.get(lap["step"], lap["step"])} for lap in laps],
         "excluded": (card.get("manifest") or {}).get("excluded"),
+        "devices": [_trained_on(one) for one in card.get("devices") or []],
     }
+
+
+def _trained_on(devices: Mapping[str, Any]) -> str:
+    """What networks were trained on, of the SDK's ``Devices``."""
+    if devices["precision"] == "mixed_float16":
+        numbers = _("numbers of 16 and 32 bits")
+    else:
+        numbers = _("numbers of 32 bits")
+    compiled = {
+        True: _("compiled by XLA"),
+        False: _("not compiled by XLA"),
+        "auto": _("compiled by XLA where Keras can"),
+    }[devices["compiled"]]
+    words = {"count": devices["count"], "kind": devices["kind"]}
+    return _("Networks on %(count)s × %(kind)s") % words + f", {numbers}, {compiled}"
 
 
 def _ratio(card: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from lifecycle_engine.scoring.trained import Trained
 from lifecycle_engine.scoring.training import scorer_fit
 from lifecycle_engine.scoring.turns import scorer_turn
 from lifecycle_engine.scoring.versions import model_move
+from lifecycle_engine.sdk.devices import devices_noted
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer, scorers
 from lifecycle_engine.sdk.tasks import TaskScorer
 
@@ -82,6 +83,8 @@ def training_manifest(
     tasks: Sequence[TaskScorer] | None = None,
 ) -> dict[str, Any]:
     """All that decides what the model becomes: equal manifests give equal models.
+
+    Of networks they give equal ones on equal devices (``Devices.as_json``), which the card names.
 
     Args:
         scorer: what is trained.
@@ -162,16 +165,18 @@ def _train(
     job: JobHandle,
 ) -> ModelVersion:
     started, seed = perf_counter(), manifest_seed(manifest)
-    trained = scorer_fit(
-        scorer,
-        as_of=as_of,
-        excluded=excluded,
-        seed=seed,
-        progress=lambda done, total: job.progress(min(done, total), total),
-    )
+    with devices_noted() as devices:
+        trained = scorer_fit(
+            scorer,
+            as_of=as_of,
+            excluded=excluded,
+            seed=seed,
+            progress=lambda done, total: job.progress(min(done, total), total),
+        )
     version = version_build(
         scorer, trained, manifest=manifest, as_of=as_of, seconds=perf_counter() - started
     )
+    version.card["devices"] = devices
     decision = model_decide(version, trained, seed=seed)
     version.card["decision"] = decision.as_json()
     _version_add(version, decision)
@@ -204,14 +209,15 @@ def _tasks_train(
     started, seed = perf_counter(), manifest_seed(manifests[scorer_key])
     digests = {key: manifest_digest(manifest) for key, manifest in manifests.items()}
     versioned = [key for key, digest in digests.items() if _existing(key, digest)]
-    fits = tasks_fit(
-        tasks,
-        as_of=as_of,
-        excluded=excluded,
-        seed=seed,
-        progress=lambda done, total: job.progress(min(done, total), total),
-        versioned=versioned,
-    )
+    with devices_noted() as devices:
+        fits = tasks_fit(
+            tasks,
+            as_of=as_of,
+            excluded=excluded,
+            seed=seed,
+            progress=lambda done, total: job.progress(min(done, total), total),
+            versioned=versioned,
+        )
     seconds, made = perf_counter() - started, {}
     for task in tasks:
         trained, manifest = fits.trained.get(task.key), manifests[task.key]
@@ -219,7 +225,7 @@ def _tasks_train(
             continue
         version = version_build(task, trained, manifest=manifest, as_of=as_of, seconds=seconds)
         decision = model_decide(version, trained, seed=seed)
-        version.card["decision"] = decision.as_json()
+        version.card |= {"decision": decision.as_json(), "devices": devices}
         made[task.key] = version, decision
     # All at once: half of a training is of no use, and the next would not be the same.
     with transaction.atomic():

@@ -169,12 +169,11 @@ def _model(devices: Devices, *, width: int, head: Head, config: DenseConfig) -> 
         decay = keras.regularizers.L2(config.weight_decay)
         layers.append(keras.layers.Dense(units, activation="relu", kernel_regularizer=decay))
         layers.append(keras.layers.Dropout(config.dropout))
-    layers.append(keras.layers.Dense(head.outputs))
+    layers.append(keras.layers.Dense(head.outputs, dtype="float32"))
     model = keras.Sequential(layers)
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate),
         loss=head.loss,
-        # Keras can't loop in the graph over steps that are spread.
-        steps_per_execution=_STEPS_AT_ONCE if devices.count == 1 else 1,
+        **devices.compiling(steps=_STEPS_AT_ONCE),
     )
     return model

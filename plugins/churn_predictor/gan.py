@@ -7,7 +7,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lifecycle_engine.sdk.devices import devices_found
+from lifecycle_engine.sdk.devices import Devices, devices_found
 from lifecycle_engine.sdk.registry import Config
 from plugins.churn_predictor.tabular import LIMIT
 
@@ -36,7 +36,8 @@ def rows_made_up(
     """Train on real rows, and make others up that look like them.
 
     Where several devices are there, the networks are on the first of them: their steps are too
-    small to be worth spreading.
+    small to be worth spreading. They are of 32 bits on any device: the loss has in it the square of
+    a slope, which 16 bits can't hold, and nothing scales it in a loop of one's own.
 
     Args:
         real: scores of ``TableCode``, the last ``flags`` columns being 0 or 1: (rows, width).
@@ -51,12 +52,13 @@ def rows_made_up(
     import keras
     import tensorflow
 
-    devices = devices_found(keras, tensorflow, name="churn")
+    devices = devices_found(keras, tensorflow, name="churn").single()
 
     def made_up(batch_size: int) -> Rows:
         devices.begin(seed)
         rng = np.random.default_rng(seed)
-        generator = _taught(keras, real, batch_size, flags=flags, config=config, rng=rng)
+        with devices.scope():
+            generator = _taught(devices, real, batch_size, flags=flags, config=config, rng=rng)
         noise = rng.standard_normal((count, config.noise))
         found: Rows = np.asarray(generator(noise.astype(np.float32), training=False))
         return found
@@ -65,13 +67,13 @@ def rows_made_up(
 
 
 def _taught(
-    keras: Any, real: Rows, batch_size: int, *, flags: int, config: GanConfig, rng: Generator
+    devices: Devices, real: Rows, batch_size: int, *, flags: int, config: GanConfig, rng: Generator
 ) -> Any:
     """The generator once both networks were trained."""
-    width = real.shape[1]
+    keras, width = devices.keras, real.shape[1]
     generator = _generator(keras, width=width, flags=flags, config=config)
     critic = _network(keras, width, 1, config)
-    step = _step(keras, generator, critic, config)
+    step = _step(devices, generator, critic, config)
     batches = (config.critic_steps, batch_size)
     for _ in range(config.steps):
         chosen = real[rng.integers(len(real), size=batches)]
@@ -100,7 +102,7 @@ def _generator(keras: Any, *, width: int, flags: int, config: GanConfig) -> Any:
     return keras.Model(inputs, keras.ops.concatenate([scores, missing], axis=1))
 
 
-def _step(keras: Any, generator: Any, critic: Any, config: GanConfig) -> Any:
+def _step(devices: Devices, generator: Any, critic: Any, config: GanConfig) -> Any:
     """One step of the generator after those of the critic, compiled.
 
     It takes batches of real rows (critic steps, batch, width), noise (critic steps + 1, batch,
@@ -110,7 +112,8 @@ def _step(keras: Any, generator: Any, critic: Any, config: GanConfig) -> Any:
     import tensorflow as tf
 
     ours, theirs = (
-        keras.optimizers.Adam(config.learning_rate, beta_1=0.0, beta_2=0.9) for _ in range(2)
+        devices.keras.optimizers.Adam(config.learning_rate, beta_1=0.0, beta_2=0.9)
+        for _ in range(2)
     )
     ours.build(generator.trainable_variables)
     theirs.build(critic.trainable_variables)
@@ -134,4 +137,4 @@ def _step(keras: Any, generator: Any, critic: Any, config: GanConfig) -> Any:
             loss = -tf.reduce_mean(critic(generator(noise[config.critic_steps])))
         ours.apply(tape.gradient(loss, generator.trainable_variables))
 
-    return tf.function(step)
+    return tf.function(step, jit_compile=bool(devices.compiled))

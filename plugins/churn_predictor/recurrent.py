@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lifecycle_engine.sdk.dense import sigmoid
-from lifecycle_engine.sdk.devices import devices_found
+from lifecycle_engine.sdk.devices import Devices, devices_found
 from lifecycle_engine.sdk.explaining import Contributions, integrated_gradients
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import Progress
@@ -98,7 +98,7 @@ class Recurrent:
         def trained(batch_size: int) -> Any:
             devices.begin(seed)
             with devices.scope():
-                model = _model(keras, tokens=len(arrays["vocabulary"]) + 1, config=config)
+                model = _model(devices, tokens=len(arrays["vocabulary"]) + 1, config=config)
                 model.fit(
                     inputs,
                     truth,
@@ -236,8 +236,8 @@ def _vocabulary(steps: Sequences, config: RecurrentConfig) -> NDArray[np.int64]:
     return np.sort(tokens[often][most])
 
 
-def _model(keras: Any, *, tokens: int, config: RecurrentConfig) -> Any:
-    layers = keras.layers
+def _model(devices: Devices, *, tokens: int, config: RecurrentConfig) -> Any:
+    keras, layers = devices.keras, devices.keras.layers
     token = layers.Input((config.last,), dtype="int32")
     numbers = layers.Input((config.last, _NUMBERS))
     known = layers.Input((config.last,), dtype="bool")
@@ -247,9 +247,11 @@ def _model(keras: Any, *, tokens: int, config: RecurrentConfig) -> Any:
     hidden = layers.Dense(config.units, activation="relu", name="hidden")(
         layers.Dropout(config.dropout)(state)
     )
-    model = keras.Model([token, numbers, known], layers.Dense(1, name="output")(hidden))
+    output = layers.Dense(1, dtype="float32", name="output")(hidden)
+    model = keras.Model([token, numbers, known], output)
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        **devices.compiling(),
     )
     return model

@@ -265,20 +265,23 @@ def _model(
         layers.Dropout(config.dropout)(hidden(inputs))
     )
     scores = layers.Dense(tasks * config.experts, kernel_regularizer=decay, name="gates")(inputs)
-    gates = layers.Softmax(axis=-1)(layers.Reshape((tasks, config.experts))(scores))
+    gates = layers.Softmax(axis=-1, dtype="float32")(
+        layers.Reshape((tasks, config.experts))(scores)
+    )
     mixed = layers.Dot(axes=(2, 1))([gates, experts])
     ends = []
     for task, first in enumerate(start.says):
         tower = layers.Dense(config.tower_units, activation="relu", name=f"tower_{task}")
         begin = keras.initializers.Constant(float(first))
-        end = layers.Dense(1, bias_initializer=begin, name=f"end_{task}")
+        end = layers.Dense(1, bias_initializer=begin, dtype="float32", name=f"end_{task}")
         ends.append(end(tower(mixed[:, task])))
     # A layer of one constant input holds one number for each task.
     variances = layers.Dense(
-        tasks, use_bias=False, kernel_initializer="zeros", name="log_variances"
+        tasks, use_bias=False, kernel_initializer="zeros", dtype="float32", name="log_variances"
     )
     ones = keras.ops.ones_like(inputs[:, :1])
-    model = keras.Model(inputs, layers.Concatenate()([*ends, variances(ones)]))
+    outputs = layers.Concatenate(dtype="float32")([*ends, variances(ones)])
+    model = keras.Model(inputs, outputs)
     if wanted.weights is None:
         # Where it would be if nothing could be learned: all tasks begin by counting alike.
         variances.set_weights([np.log(2 * start.costs)[None, :]])
@@ -311,8 +314,7 @@ def _compile(
         optimizer=keras.optimizers.Adam(config.learning_rate),
         loss=loss,
         metrics=[keras.metrics.MeanMetricWrapper(relative, name=_RELATIVE)],
-        # Keras can't loop in the graph over steps that are spread.
-        steps_per_execution=_STEPS_AT_ONCE if devices.count == 1 else 1,
+        **devices.compiling(steps=_STEPS_AT_ONCE),
     )
 
 

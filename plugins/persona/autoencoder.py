@@ -171,20 +171,18 @@ def _model(devices: Devices, *, width: int, config: AutoencoderConfig) -> Any:
     keras = devices.keras
     decay = keras.regularizers.L2(config.weight_decay)
 
-    def dense(units: int, activation: str | None) -> Any:
-        return keras.layers.Dense(units, activation=activation, kernel_regularizer=decay)
+    def dense(units: int, activation: str | None, **more: Any) -> Any:
+        return keras.layers.Dense(units, activation=activation, kernel_regularizer=decay, **more)
 
     layers = [keras.layers.Input((width,))]
     layers += [dense(units, "relu") for units in config.hidden]
     layers.append(dense(config.bottleneck, None))
     layers += [dense(units, "relu") for units in reversed(config.hidden)]
-    layers.append(dense(width, None))
+    layers.append(dense(width, None, dtype="float32"))
     model = keras.Sequential(layers)
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate),
         loss="mse",
-        jit_compile=False,
-        # Keras can't loop in the graph over steps that are spread.
-        steps_per_execution=_STEPS_AT_ONCE if devices.count == 1 else 1,
+        **devices.compiling(steps=_STEPS_AT_ONCE),
     )
     return model

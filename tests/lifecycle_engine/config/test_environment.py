@@ -49,6 +49,8 @@ def test_empty_value_means_unset():
         ("TRUSTED_PROXIES", "10.0.0.1", "integer"),
         ("GPU_DEVICES", "0,,1", "0,1"),
         ("GPU_DEVICES", "0,0", "different devices"),
+        ("GPU_PRECISION", "bfloat16", "'auto', 'float32' or 'mixed'"),
+        ("GPU_XLA", "true", "'auto', 'on' or 'off'"),
     ],
 )
 def test_wrong_value_is_refused_by_name(name, value, wants):

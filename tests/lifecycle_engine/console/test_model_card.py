@@ -61,6 +61,10 @@ def version(db):
             "worst_slice": one | judged | {"group": "lapsed", "model": 0.62},
             "drift": [{"feature": "tenure_days", "psi": 0.31}],
             "cost": [{"step": "judging", "processor": 1.234, "wall": 2.0}],
+            "devices": [
+                {"kind": "T4", "count": 2, "precision": "mixed_float16", "compiled": "auto"},
+                {"kind": "T4", "count": 1, "precision": "float32", "compiled": False},
+            ],
         }
     )
 
@@ -83,6 +87,8 @@ def test_the_card_shows_curves_slices_drift_and_cost(admin_client, version):
     assert "0.6000 (0.5800 – 0.6200)" in found
     assert "a share of 0.500, from a score of 0.400 on" in found
     assert 'le-badge-bad">0.3100' in found
+    assert "Networks on 2 × T4, numbers of 16 and 32 bits, compiled by XLA where Keras can" in found
+    assert "Networks on 1 × T4, numbers of 32 bits, not compiled by XLA" in found
     assert found.count('role="img"') >= 6
     assert "style=" not in found[found.index("le-page") :].split("</main>")[0].partition("<svg")[2]
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,7 @@ from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.running import scorer_run
 from lifecycle_engine.scoring.services import model_train
 from lifecycle_engine.scoring.use_models import ScorerUse
+from lifecycle_engine.sdk.devices import Devices
 from lifecycle_engine.sdk.scorers import MinimumData, scorers
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
 from tests.locks import held_elsewhere
@@ -51,6 +53,22 @@ def train(key=LAPSE, **given):
 def scores():
     columns = ("customer_id", "value", "percentile", "model_version_id", "as_of")
     return list(Score.objects.order_by("scorer_key", "customer_id").values_list(*columns))
+
+
+def test_the_card_names_what_networks_were_trained_on(shop, dummy, monkeypatch):
+    config = SimpleNamespace(dtype_policy=lambda: "float32", set_dtype_policy=lambda _policy: None)
+    devices = Devices(SimpleNamespace(config=config), kind="Tesla T4", precision="mixed_float16")
+
+    def fit(self, *given, before=dummy.Lapse.fit, **named):
+        with devices.scope():
+            before(self, *given, **named)
+
+    assert train().card["devices"] == []
+    monkeypatch.setattr(dummy.Lapse, "fit", fit)
+    # A manifest of its own: which devices there are decides nothing of that.
+    version = train(as_of=AS_OF - timedelta(days=1))
+
+    assert version.card["devices"] == [devices.as_json()]
 
 
 def test_a_model_is_trained_scores_and_is_judged(shop, dummy):

@@ -93,6 +93,7 @@ def test_one_training_gives_a_version_to_each_task_and_the_next_finds_it(shop, f
     assert len({v.fingerprint for v in versions}) == 2
     assert [v.card["decided_by"] for v in versions] == ["average_precision", "mae"]
     assert {tuple(v.card["manifest"]["tasks"]) for v in versions} == {(COSTS, RETURNS, SPENDS)}
+    assert [v.card["devices"] for v in versions] == [[], []]
     job = JobRun.objects.get(name="scoring.train")
     assert job.result["tasks"][SPENDS] == {"model": 1, "state": "champion"}
     # No fit learns from what reaches into what comes after it.

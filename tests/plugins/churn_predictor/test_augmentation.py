@@ -73,12 +73,13 @@ def test_where_the_memory_is_full_batches_are_half_as_large(monkeypatch):
             raise FullError
         return lambda noise, training: noise[:, :2]
 
-    asked = []
+    asked, policies = [], []
     keras = SimpleNamespace(
+        config=SimpleNamespace(dtype_policy=lambda: "", set_dtype_policy=policies.append),
         utils=SimpleNamespace(set_random_seed=lambda _seed: None),
         backend=SimpleNamespace(clear_session=lambda: None),
     )
-    devices = Devices(keras, exhausted=FullError)
+    devices = Devices(keras, precision="mixed_float16", exhausted=FullError)
     monkeypatch.setattr(gan, "devices_found", lambda *_, **__: devices)
     monkeypatch.setattr(gan, "_taught", taught)
 
@@ -88,6 +89,8 @@ def test_where_the_memory_is_full_batches_are_half_as_large(monkeypatch):
     # Begun anew each time, by the same seed.
     assert [size for size, _ in asked] == [100, 50, 25]
     assert len({drawn for _, drawn in asked}) == 1
+    # Of 32 bits wherever: nothing scales the loss of a loop of one's own.
+    assert policies == ["float32", ""] * 3
 
 
 def test_nothing_is_made_up_where_churners_are_common_or_too_few():

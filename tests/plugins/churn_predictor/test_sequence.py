@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lifecycle_engine.sdk.devices import Devices
 from lifecycle_engine.sdk.fitting import Calibration
 from lifecycle_engine.sdk.scorers import ModelState, no_progress
 from lifecycle_engine.sdk.sequences import Sequences, SequenceSpec
@@ -47,7 +48,7 @@ def test_the_arrays_alone_say_what_keras_says(trained):
 
     frame, (network, _) = trained
     kept = network.arrays
-    model = _model(keras, tokens=len(kept["vocabulary"]) + 1, config=SMALL)
+    model = _model(Devices(keras), tokens=len(kept["vocabulary"]) + 1, config=SMALL)
     model.get_layer("embedding").set_weights([kept["embedding"]])
     gates = [kept[name] for name in ("gates", "gates_state", "gates_bias")]
     model.get_layer("steps").set_weights(gates)
