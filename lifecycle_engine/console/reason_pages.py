@@ -1,6 +1,7 @@
 """Why a customer has its scores, on the customer's page."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -74,7 +75,7 @@ def scores_told(*, customer: Customer) -> list[ScoreTold]:
                 label=str(scorer_class.label),
                 value=_written(score, score.value),
                 reasons=reasons_tell(explained, scorer_class) if explained else [],
-                changes=changes_tell(explained, scorer_class) if explained else [],
+                changes=_changes(score, explained) if explained else [],
                 explains=is_explaining(scorer_class, use=use),
                 by_baseline=use is Use.BASELINE,
                 now="" if explained is None else _now(score, explained.score),
@@ -88,6 +89,11 @@ def _written(score: Score, value: float) -> str:
     """A score of the model, or a class's name."""
     named = class_name(score.model_version, value)
     return named or score_written(value, scorers.get(score.scorer_key))
+
+
+def _changes(score: Score, explained: Explained) -> list[ChangeTold]:
+    scorer_class = scorers.get(score.scorer_key)
+    return changes_tell(explained, scorer_class, written=partial(_written, score))
 
 
 def _now(score: Score, value: float) -> str:

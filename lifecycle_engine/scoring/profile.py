@@ -8,7 +8,7 @@ from lifecycle_engine.customers.profile import JSON, profile_section
 from lifecycle_engine.scoring.classes import class_names
 from lifecycle_engine.scoring.models import Score
 from lifecycle_engine.scoring.monitoring.uses import uses_published
-from lifecycle_engine.scoring.reasons.results import Explained
+from lifecycle_engine.scoring.reasons.results import Change, Explained
 from lifecycle_engine.scoring.reasons.selectors import reasons_of
 from lifecycle_engine.scoring.reasons.telling import changes_tell, reasons_tell
 from lifecycle_engine.scoring.selectors import recommendations_of
@@ -35,7 +35,14 @@ def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int,
     scorer_classes = {key: scorers.get(key) for key in keys if key in scorers}
     names = class_names(scores=rows)
     explained = [reasons.get(row.pk) for row in rows]
-    rivals = class_names(scores=rows, numbers=[one.rival if one else None for one in explained])
+    told = [(row, change) for row, one in zip(rows, explained, strict=True) for change in _of(one)]
+    numbers = [one.rival if one else None for one in explained]
+    # What the rivals and what changes come to are called, by one query.
+    others = class_names(
+        scores=[*rows, *(row for row, _ in told)],
+        numbers=[*numbers, *(change.score for _, change in told)],
+    )
+    rivals, then = others[: len(rows)], iter(others[len(rows) :])
     for score, name, why, rival in zip(rows, names, explained, rivals, strict=True):
         found[score.customer_id][score.scorer_key] = {
             "value": score.value,
@@ -44,12 +51,21 @@ def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int,
             "rather_than": rival,
             "as_of": score.as_of.isoformat(),
             "by": uses.get((score.scorer_key, score.as_of), Use.MODEL).value,
-            **_reasons(scorer_classes.get(score.scorer_key), why),
+            **_reasons(scorer_classes.get(score.scorer_key), why, [next(then) for _ in _of(why)]),
         }
     return found
 
 
-def _reasons(scorer_class: type[BaseScorer] | None, explained: Explained | None) -> dict[str, JSON]:
+def _of(explained: Explained | None) -> Sequence[Change]:
+    return explained.changes if explained else ()
+
+
+def _reasons(
+    scorer_class: type[BaseScorer] | None,
+    explained: Explained | None,
+    then: Sequence[str | None],
+) -> dict[str, JSON]:
+    """The reasons, and what would change it; ``then`` has the classes that this would bring."""
     if explained is None or scorer_class is None:
         return {"reasons": None, "changes": None}
     return {
@@ -70,8 +86,9 @@ def _reasons(scorer_class: type[BaseScorer] | None, explained: Explained | None)
                 "now": told.change.now,
                 "then": told.change.then,
                 "score": told.change.score,
+                "class": name,
             }
-            for told in changes_tell(explained, scorer_class)
+            for told, name in zip(changes_tell(explained, scorer_class), then, strict=True)
         ],
     }
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.classes import gives_classes
 from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerOutputError
-from lifecycle_engine.scoring.reasons.changes import changes_find
+from lifecycle_engine.scoring.reasons.changes import changes_find, class_changes_find
 from lifecycle_engine.scoring.reasons.results import Change, Explained, Reason
 from lifecycle_engine.scoring.reasons.words import words_of
 from lifecycle_engine.scoring.use_models import Use
@@ -79,7 +79,7 @@ def customers_explain(
         typical: what is typical of customers.
         texts: what numbers of names stand for; one that is not in it is told without its name.
         use: whether the model's scores are explained or its baseline's. What would change a score
-            is of the model's alone, and of no class: it has no better and worse.
+            is of the model's alone; of a class it is what would bring the customer into another.
 
     Raises:
         ScorerOutputError: the scorer breaks a promise.
@@ -88,8 +88,9 @@ def customers_explain(
     reasons = _reasons(frame, contributions.values.to_numpy(float), typical, texts or {})
     scores = (scorer.baseline if use is Use.BASELINE else scorer.predict)(frame).astype(float)
     changes: Sequence[tuple[Change, ...]] = [()] * len(frame)
-    if use is Use.MODEL and not gives_classes(type(scorer)):
-        changes = changes_find(scorer, frame, scores=scores, typical=typical)
+    if use is Use.MODEL:
+        find = class_changes_find if gives_classes(type(scorer)) else changes_find
+        changes = find(scorer, frame, scores=scores, typical=typical)
     totals, bases = contributions.totals(), np.broadcast_to(contributions.base, len(frame))
     rivals = contributions.rival if isinstance(contributions, ClassContributions) else None
     return {

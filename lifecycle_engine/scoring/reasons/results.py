@@ -37,7 +37,7 @@ class Change:
         feature: the feature.
         now: what it is.
         then: what it would be.
-        score: what the score would be.
+        score: what the score would be; of a class the number of the class that it would be.
     """
 
     feature: str
@@ -55,7 +55,8 @@ class Explained:
         total: its answer for this customer: ``base`` and all contributions.
         score: the score that this comes to.
         reasons: the largest contributions, in either direction, the largest first.
-        changes: what would bring the score where it is wanted, the most first.
+        changes: what would bring the score where it is wanted, the most first; of a class what
+            would bring the customer into another one, the smallest first.
         rival: of a class the number of the one that came closest to it, against which all is meant;
             else None.
     """

@@ -1,5 +1,6 @@
 """Reasons as sentences in the reader's language."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -59,14 +60,25 @@ def reasons_tell(explained: Explained, scorer_class: type[BaseScorer]) -> list[R
     ]
 
 
-def changes_tell(explained: Explained, scorer_class: type[BaseScorer]) -> list[ChangeTold]:
-    """What would change the score, the most first."""
+def changes_tell(
+    explained: Explained,
+    scorer_class: type[BaseScorer],
+    *,
+    written: Callable[[float], str] | None = None,
+) -> list[ChangeTold]:
+    """What would change the score, in the order of ``Explained.changes``.
+
+    Args:
+        explained: the customer's reasons.
+        scorer_class: of which scorer.
+        written: writes what would come of it, such as a class's name; by default as a score.
+    """
     return [
         ChangeTold(
             change=change,
             sentence=_sentence(change.feature, change.then),
             now=words_of(change.feature).written(change.now),
-            score=score_written(change.score, scorer_class),
+            score=written(change.score) if written else score_written(change.score, scorer_class),
         )
         for change in explained.changes
     ]

@@ -10,6 +10,7 @@ from lifecycle_engine.scoring.errors import ReasonsMissingError, ScorerOutputErr
 from lifecycle_engine.scoring.models import Score, ScorerSetting
 from lifecycle_engine.scoring.profile import scores_section
 from lifecycle_engine.scoring.reason_models import ReasonsSummary, ScoreReasons
+from lifecycle_engine.scoring.reasons import changes
 from lifecycle_engine.scoring.reasons.computing import customers_explain
 from lifecycle_engine.scoring.reasons.results import Explained
 from lifecycle_engine.scoring.reasons.services import reasons_ask, reasons_refresh
@@ -116,6 +117,70 @@ def test_a_class_is_explained_beside_the_one_that_came_closest(shop, admin_clien
     assert "speaks for it" in page
     assert "raises it" not in page
     assert "the score would be" not in page
+
+
+def test_what_would_bring_another_class_is_told_with_its_name(shop, admin_client, monkeypatch):
+    # Nothing that the toy reads can be acted on; here the last order can.
+    monkeypatch.setattr(changes, "actionable", lambda name: name == "recency_days")
+    scores = published(Why.key)
+    reasons_refresh(scorer_key=Why.key, as_of=AS_OF)
+    found = {
+        row.customer_id: Explained.from_json(row.document) for row in ScoreReasons.objects.all()
+    }
+    score = next(one for one in scores if found[one.customer_id].changes)
+    (change,) = found[score.customer_id].changes
+
+    told = scores_section(customer_ids=[one.customer_id for one in scores], at=AS_OF)
+    page = page_of(admin_client, score)
+
+    assert change.feature == "recency_days"
+    assert change.score not in {score.value, None}
+    name = {0: "No order", 1: "One order", 4: "Several orders"}[int(change.score)]
+    ((shown,),) = [told[score.customer_id][Why.key]["changes"]]
+    assert (shown["class"], shown["score"], shown["then"]) == (name, change.score, change.then)
+    # Each customer's are named, and those of no others.
+    for one in scores:
+        mine = told[one.customer_id][Why.key]["changes"]
+        assert [row["score"] for row in mine] == [c.score for c in found[one.customer_id].changes]
+        assert all(row["class"] for row in mine)
+    assert f"; the class would be {name}" in page
+    assert "the score would be" not in page
+
+
+class Thresholds(NextOrders):
+    """None below two coupons and three products, one from two coupons on, several beyond ten."""
+
+    key = "dummy.thresholds"
+    features = ("recency_days", "coupons_issued_90d", "products_90d")
+
+    def predict_proba(self, frame):
+        coupons, products = (frame[name].to_numpy(float) for name in self.features[1:])
+        several = (products >= 10).astype(float)
+        one = ((coupons >= 2) & (several == 0)).astype(float)
+        return self._frame(frame, np.column_stack([1 - one - several, one, several]))
+
+
+def test_the_smallest_change_that_brings_another_class_comes_first():
+    typical = {
+        "recency_days": [1.0, 5.0, 9.0],
+        "coupons_issued_90d": [0.0, 1.0, 2.0, 5.0],
+        "products_90d": [1.0, 12.0, 12.0, 20.0],
+    }
+    frame = pd.DataFrame(
+        # Near in products; already of one order; without any order to have products in.
+        [[3.0, 0.0, 1.0], [3.0, 2.0, 1.0], [120.0, 0.0, 1.0], [3.0, np.nan, np.nan]],
+        columns=[*Thresholds.features],
+    )
+    scorer = Thresholds()
+
+    found = changes.class_changes_find(scorer, frame, scores=scorer.predict(frame), typical=typical)
+
+    products = changes.Change("products_90d", 1.0, 12.0, 4.0)
+    assert found[0] == (products, changes.Change("coupons_issued_90d", 0.0, 2.0, 1.0))
+    # Fewer coupons would do, too: no class is wanted.
+    assert set(found[1]) == {products, changes.Change("coupons_issued_90d", 2.0, 1.0, 0.0)}
+    assert found[2] == (changes.Change("coupons_issued_90d", 0.0, 2.0, 1.0),)
+    assert found[3] == ()
 
 
 def test_a_baselines_class_is_explained_where_the_scorer_can(shop, admin_client):
