@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
 import ibis.expr.types as ir
@@ -32,15 +33,17 @@ from lifecycle_engine.core.bulk import copy_arrow
 from lifecycle_engine.core.models import Scope
 from lifecycle_engine.core.services import api_key_create
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.scoring import running
+from lifecycle_engine.scoring import datasets, running
 from lifecycle_engine.scoring.artefacts import artefact_save
 from lifecycle_engine.scoring.models import ModelVersion, Score, ScoreHistory
 from lifecycle_engine.scoring.run_models import ScoringRun
-from lifecycle_engine.sdk.scorers import scorers
+from lifecycle_engine.sdk.scorers import Scorer, scorers
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse import schemas
 from lifecycle_engine.warehouse.features import features_known
+from plugins.churn_predictor.recurrent import RecurrentConfig
 from plugins.churn_predictor.scorers import ChurnConfig, ChurnRisk
+from plugins.churn_predictor.sequence import ChurnSequence, ChurnSequenceConfig
 from tests.benchmarks.history import AS_OF, History, history
 
 CUSTOMERS = int(os.environ.get("BENCH_CUSTOMERS", "100000"))
@@ -66,6 +69,14 @@ class Everybody(ChurnRisk):
     def population(self, tables: Tables) -> ir.Table:
         """All customers."""
         return tables.customers.select(customer_id=tables.customers.id)
+
+
+class EverybodysSequences(ChurnSequence):
+    """As the scorer from the last 50 events, and also of those who never bought."""
+
+    key = "bench.sequences"
+    opt_in: ClassVar[bool] = False
+    population = Everybody.population
 
 
 class Taken:
@@ -101,6 +112,7 @@ def made(transactional_db: None, settings: object, tmp_path: Path) -> Iterator[H
     _people(found)
     with scorers.temporarily():
         scorers.register(Everybody)
+        scorers.register(EverybodysSequences)
         yield found
 
 
@@ -118,44 +130,67 @@ def test_runs_beside_their_bare_steps(made):
         with taken() as copy:
             _bare_copy(values)
         del ready, frame
-        ScoreHistory.objects.all().delete()
-        Score.objects.all().delete()
-        steps = (query, predict, copy)
-        with taken() as whole, _peak() as peak:
-            result = running.scorer_run(scorer_key=scorer.key, as_of=AS_OF)
-        run = ScoringRun.objects.select_related("frame").latest("pk")
-        assert run.frame is not None
-        assert result.customers == Score.objects.count() == len(values)
-        _same(values)
-        write = run.seconds_staging + run.seconds_publishing
-        _say(f"\n{scorer.algorithm}, {result.customers:,} scores in {run.shards} shards")
-        _say(f"  run: features  {run.frame.seconds:6.1f} s    bare query    {query}")
-        _say(f"       inference {run.seconds_inference:6.1f} s    bare predict  {predict}")
-        _say(f"       write     {write:6.1f} s    bare COPY     {copy}")
-        _say(
-            f"       (staged {run.seconds_staging:.1f} s, published {run.seconds_publishing:.1f} s)"
-        )
-        seconds = sum(step.seconds for step in steps)
-        processor = sum(step.processor for step in steps)
-        _say(f"  on demand: one customer by API in {_on_demand(CUSTOMERS)}")
-        _say(f"  total {whole}, at most {peak():,} MiB")
-        _say(
-            f"  beside the bare steps' {seconds:.1f} s ({processor:.1f} s of processors):"
-            f" {whole.seconds / seconds:.2f}, of processor time {whole.processor / processor:.2f}"
-        )
+        _run(scorer, values, steps=(query, predict, copy))
 
 
-def _on_demand(customers: int) -> str:
+def test_a_run_over_sequences_of_events(made):
+    """Beside one query for everybody's last events, ``predict`` on the matrix, and COPY."""
+    network = RecurrentConfig(epochs=1)
+    scorer = EverybodysSequences(ChurnSequenceConfig(network=network, calibrations=()))
+    with taken() as query:
+        rows = _bare_sequences(made, last=scorer.sequence.last)
+    del rows
+    ready = datasets.feature_table(scorer, as_of=AS_OF)
+    scorer.fit(*_sample(ready, 1), validation=_sample(ready, 2), rng=np.random.default_rng(1))
+    _champion(scorer, 1)
+    frame = ready.to_pandas().set_index("customer_id")
+    del ready
+    with taken() as predict:
+        values = scorer.predict(frame)
+    del frame
+    with taken() as copy:
+        _bare_copy(values)
+    _run(scorer, values, steps=(query, predict, copy))
+
+
+def _run(scorer: Scorer, values: "pd.Series[float]", *, steps: tuple["Taken", ...]) -> None:
+    """Run the champion, see that it publishes ``values``, and say what it took beside the steps."""
+    ScoreHistory.objects.all().delete()
+    Score.objects.all().delete()
+    with taken() as whole, _peak() as peak:
+        result = running.scorer_run(scorer_key=scorer.key, as_of=AS_OF)
+    run = ScoringRun.objects.select_related("frame").latest("pk")
+    assert run.frame is not None
+    assert result.customers == Score.objects.count() == len(values)
+    _same(values)
+    query, predict, copy = steps
+    write = run.seconds_staging + run.seconds_publishing
+    _say(f"\n{scorer.algorithm}, {result.customers:,} scores in {run.shards} shards")
+    _say(f"  run: features  {run.frame.seconds:6.1f} s    bare query    {query}")
+    _say(f"       inference {run.seconds_inference:6.1f} s    bare predict  {predict}")
+    _say(f"       write     {write:6.1f} s    bare COPY     {copy}")
+    _say(f"       (staged {run.seconds_staging:.1f} s, published {run.seconds_publishing:.1f} s)")
+    seconds = sum(step.seconds for step in steps)
+    processor = sum(step.processor for step in steps)
+    _say(f"  on demand: one customer by API in {_on_demand(scorer.key, CUSTOMERS)}")
+    _say(f"  total {whole}, at most {peak():,} MiB")
+    _say(
+        f"  beside the bare steps' {seconds:.1f} s ({processor:.1f} s of processors):"
+        f" {whole.seconds / seconds:.2f}, of processor time {whole.processor / processor:.2f}"
+    )
+
+
+def _on_demand(key: str, customers: int) -> str:
     """How long one customer takes by API, in this process, with all that a request does."""
-    _record, key = api_key_create(
+    _record, token = api_key_create(
         name=f"bench-{time.monotonic()}", scopes=[Scope.CUSTOMERS_READ], rate_limit=None
     )
-    client = APIClient(headers={"Authorization": f"Bearer {key}"})
+    client = APIClient(headers={"Authorization": f"Bearer {token}"})
     rng, times = np.random.default_rng(1), []
     for number in rng.integers(1, customers + 1, 520):
         start = time.perf_counter()
         answer = client.post(
-            "/api/v1/scorers/bench.everybody/score/", {"customers": [str(number)]}, format="json"
+            f"/api/v1/scorers/{key}/score/", {"customers": [str(number)]}, format="json"
         )
         times.append(1_000 * (time.perf_counter() - start))
         assert len(answer.json()["scores"]) == 1 or answer.json()["refused"], answer.content
@@ -212,6 +247,24 @@ def _bare_features(made: History, scorer: ChurnRisk) -> pa.Table:
     with duckdb.connect(config=options) as opened:
         opened.execute("SET TimeZone = 'UTC'")
         return opened.sql(wanted).to_arrow_table()
+
+
+def _bare_sequences(made: History, *, last: int) -> pa.Table:
+    """The last events of each customer, newest first."""
+    files = list(made.store.files("events", start=None, end=AS_OF))
+    options = {"memory_limit": MEMORY, "temp_directory": str(made.store.spill_folder())}
+    with duckdb.connect(config=options) as opened:
+        opened.execute("SET TimeZone = 'UTC'")
+        return opened.sql(
+            f"""
+            SELECT customer_id, coalesce(category, name) AS text, occurred_at, value
+            FROM read_parquet({files!r})
+            WHERE occurred_at < TIMESTAMPTZ '{AS_OF.isoformat()}' AND customer_id IS NOT NULL
+            QUALIFY row_number() OVER (
+                PARTITION BY customer_id ORDER BY occurred_at DESC, id DESC
+            ) <= {last}
+            """
+        ).to_arrow_table()
 
 
 def _sample(ready: pa.Table, seed: int) -> tuple[pd.DataFrame, "pd.Series[float]"]:

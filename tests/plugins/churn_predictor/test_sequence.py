@@ -88,6 +88,18 @@ def test_steps_that_are_missing_say_nothing(trained):
     assert np.array_equal(network.log_odds(tokens, noise, known), said)
 
 
+def test_a_row_is_told_apart_from_who_is_asked_about_beside_it(trained):
+    """Rows of like length are predicted together, and stepped through no further than these go."""
+    frame, (network, _) = trained
+    together = network.predict(frame, SPEC)
+
+    for rows in (frame.iloc[::-1], frame.iloc[7:8], frame[frame["event_days_1"].isna()]):
+        alone = pd.Series(network.predict(rows, SPEC), index=rows.index)
+        expected = pd.Series(together, index=frame.index)[rows.index]
+        assert len(rows)
+        assert np.allclose(alone, expected, rtol=1e-5, atol=1e-7)
+
+
 def points(network, frame):
     """What the gated units get of customers, and which steps are there, as doubles."""
     tokens, numbers, known = network.inputs(Sequences.of(frame, SPEC))
