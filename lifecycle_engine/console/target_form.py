@@ -180,9 +180,11 @@ class TargetForm(forms.Form):
         return given
 
     def _rule_check(self, field: str, purpose: str) -> None:
-        draft = self.rules.get(purpose)
+        draft, shown = self.rules.get(purpose), self.data.get(f"{purpose}_revision")
         if draft is None:
             self.add_error(field, _("Build the rule first."))
+        elif shown is not None and shown != str(draft.row.revision):
+            self.add_error(field, _("The rule was changed elsewhere; see what it says now."))
         elif problems := purpose_of(draft.row).problems(draft):
             self.add_error(field, problems[0].message)
 

@@ -1,6 +1,7 @@
 """Staff define a target in a form, see how often it was true, make it and put it away."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -62,6 +63,12 @@ def built(client, purpose, **filled):
     draft = SegmentDraft.objects.filter(purpose=purpose).latest("pk")
     assert answer.url == reverse("admin:scoring_target_rule", args=[draft.pk])
     return Builder(client, draft.pk)
+
+
+def revision_shown(page):
+    """That of the rule for what counts, as the form has it."""
+    (found,) = re.findall(r'name="outcome_revision" value="(\d+)"', page.content.decode())
+    return found
 
 
 def filled(url):
@@ -269,6 +276,27 @@ def test_a_rule_that_is_not_finished_makes_no_target(admin_client, db, nothing_s
         "counts": ["Add a condition: an empty group selects nobody."]
     }
     assert not Target.objects.exists()
+
+
+def test_a_rule_that_was_changed_in_another_tab_is_shown_before_it_is_made_a_target(
+    shop, admin_client
+):
+    outcome = built(admin_client, "outcome")
+    outcome.edit("json", json=SIGNS_UP)
+    sent = FORM | {"counts": "rule", "outcome_draft": str(outcome.draft_id)}
+    shown = {"outcome_revision": revision_shown(admin_client.post(URL, sent))}
+    outcome.edit("json", json=SIGNS_UP.replace("Signed Up", "Order Completed"))
+
+    answer = admin_client.post(URL, sent | shown | {"make": "1"})
+
+    assert answer.context["form"].errors == {
+        "counts": ["The rule was changed elsewhere; see what it says now."]
+    }
+    assert "“Order Completed” at least 1 time" in answer.content.decode()
+    assert not Target.objects.exists()
+    shown = {"outcome_revision": revision_shown(answer)}
+    admin_client.post(URL, sent | shown | {"make": "1"})
+    assert "Order Completed" in json.dumps(Target.objects.get().outcome)
 
 
 def test_nobody_uses_or_sees_another_ones_rule(admin_client, client, db, nothing_seen):
