@@ -29,8 +29,8 @@ from plugins.churn_predictor.gated import Gated
 Singles: TypeAlias = NDArray[np.float32]
 Floats: TypeAlias = NDArray[np.float64]
 
-#: Rows that are predicted at once. With 1,024 and more of 24 units OpenBLAS shares each step's small
-#: product out among threads, which wait for one another longer than they work.
+#: Rows that are predicted at once. With 1,024 and more of 24 units OpenBLAS shares each step's
+#: small product out among threads, which wait for one another longer than they work.
 _ROWS = 512
 #: Points whose gradients are computed at once: all that their steps went through is kept meanwhile,
 #: of 50 steps and 24 units 35 MB.
