@@ -14,10 +14,11 @@ from lifecycle_engine.customers.selectors import profile_ids_of
 from lifecycle_engine.events.models import Product
 from lifecycle_engine.messaging.models import Message
 from lifecycle_engine.rewards.models import Coupon
-from lifecycle_engine.scoring.classes import class_names
 from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
 from lifecycle_engine.scoring.monitoring.uses import uses_published
 from lifecycle_engine.scoring.use_models import Use
+from lifecycle_engine.scoring.written import scores_written
+from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.segments.models import CustomerStage, Membership, StageTransition
 
 _ROWS = 10
@@ -59,9 +60,10 @@ def customer_context(request: HttpRequest, customer: Customer) -> dict[str, Any]
 
 
 def scores_with_history(*, customer: Customer) -> list[dict[str, Any]]:
-    """The scores by scorer, each with what it was before, oldest first, and a line of them."""
+    """The scores by scorer, each with what it was before, oldest first."""
     found = []
-    scores = list(Score.objects.filter(customer=customer).order_by("scorer_key"))
+    rows = Score.objects.filter(customer=customer).order_by("scorer_key")
+    scores = list(rows.select_related("model_version").defer("model_version__card"))
     uses = uses_published(scores=scores)
     for score in scores:
         earlier = ScoreHistory.objects.filter(
@@ -70,15 +72,19 @@ def scores_with_history(*, customer: Customer) -> list[dict[str, Any]]:
         path = [*reversed(earlier), score]
         by_baseline = uses.get((score.scorer_key, score.as_of)) is Use.BASELINE
         found.append({"score": score, "path": path, "by_baseline": by_baseline})
-    _classes_name(found)
+    _write(found)
     return found
 
 
-def _classes_name(found: Sequence[dict[str, Any]]) -> None:
-    """Say of what is a class's number what the class is called."""
+def _write(found: Sequence[dict[str, Any]]) -> None:
+    """Say what each score is of, and write it and what it was; classes have no percentile."""
     rows = [row for one in found for row in one["path"]]
-    for row, name in zip(rows, class_names(scores=rows), strict=True):
-        row.class_name = name
+    for row, written in zip(rows, scores_written(rows), strict=True):
+        row.written = written
+    for one in found:
+        key = one["score"].scorer_key
+        one["label"] = scorers.get(key).label if key in scorers else key
+        one["ordered"] = not one["score"].model_version.classes
 
 
 def stage_path(*, customer: Customer) -> list[StageTransition]:

@@ -24,9 +24,9 @@ from lifecycle_engine.scoring.reasons.telling import (
     ReasonTold,
     changes_tell,
     reasons_tell,
-    score_written,
 )
 from lifecycle_engine.scoring.use_models import Use
+from lifecycle_engine.scoring.written import score_written
 from lifecycle_engine.sdk.scorers import scorers
 
 #: Scores that differ by less than this part are the same.

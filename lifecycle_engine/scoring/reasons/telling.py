@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 
 from lifecycle_engine.scoring.classes import gives_classes
 from lifecycle_engine.scoring.reasons.results import Change, Explained, Reason
-from lifecycle_engine.scoring.reasons.values import money, number, share
 from lifecycle_engine.scoring.reasons.words import days_of, place_of, words_of
-from lifecycle_engine.sdk.scorers import Amount, BaseScorer, Probability, Scorer
+from lifecycle_engine.scoring.written import score_written
+from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,6 @@ def reason_sentence(reason: Reason) -> str:
     else:
         return sentence
     return _("%(sentence)s; %(beside)s") % {"sentence": sentence, "beside": beside}
-
-
-def score_written(value: float, scorer_class: type[BaseScorer]) -> str:
-    """A score as its kind is written."""
-    output = getattr(scorer_class, "output", None)
-    if isinstance(output, Probability):
-        return share(value)
-    return money(value) if isinstance(output, Amount) and output.unit == "money" else number(value)
 
 
 def _sentence(feature: str, value: float) -> str:

@@ -33,6 +33,13 @@ def share(value: float) -> str:
     return f"{number_format(100 * value, decimal_pos=0, use_l10n=True)} %"
 
 
+def chance(value: float) -> str:
+    """A probability in per cent, with more digits the closer it is to 0 or 1."""
+    apart = min(value, 1 - value)
+    digits = 0 if apart >= 0.1 or apart == 0 else 1 if apart >= 0.01 else 2
+    return f"{number_format(100 * value, decimal_pos=digits, use_l10n=True)} %"
+
+
 def ratio(value: float) -> str:
     """A quotient."""
     return number_format(value, decimal_pos=2, use_l10n=True)
