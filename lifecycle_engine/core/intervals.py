@@ -7,8 +7,11 @@ from statistics import NormalDist
 Z = NormalDist().inv_cdf(0.975)
 
 
-def wilson_interval(successes: int, of: int) -> tuple[float, float]:
-    """The score interval of one proportion (E. B. Wilson, JASA 22, 1927)."""
+def wilson_interval(successes: float, of: float) -> tuple[float, float]:
+    """The score interval of one proportion (E. B. Wilson, JASA 22, 1927).
+
+    Of rows that aren't independent it takes how many they are worth, which need not be whole.
+    """
     rate, z2 = successes / of, Z**2
     centre = rate + z2 / (2 * of)
     margin = Z * sqrt(rate * (1 - rate) / of + z2 / (4 * of * of))

@@ -49,7 +49,7 @@ class CalibrationPoint:
         came_true: the mean outcome.
         low: lower end of its 95 % interval: Wilson's for a share, the normal one for an amount.
         high: upper end of it.
-        rows: how many customers.
+        rows: how many rows; a customer has one for each window that judges.
     """
 
     said: float
@@ -70,7 +70,7 @@ def curves(
 ) -> dict[str, list[dict[str, Any]]]:
     """Both curves as JSON; ``customers`` as in ``metrics.resamples``."""
     gain = gain_curve(target=target, model=model, baseline=baseline, rng=rng, customers=customers)
-    calibration = calibration_curve(output, target=target, score=model)
+    calibration = calibration_curve(output, target=target, score=model, customers=customers)
     return {
         "gain": [asdict(point) | {"lift": point.lift} for point in gain],
         "calibration": [asdict(point) for point in calibration],
@@ -110,18 +110,50 @@ def _gains(target: Floats, score: Floats, weights: Weights) -> Floats:
 
 
 def calibration_curve(
-    output: Probability | Amount, *, target: Floats, score: Floats
+    output: Probability | Amount,
+    *,
+    target: Floats,
+    score: Floats,
+    customers: NDArray[np.int64] | None = None,
 ) -> list[CalibrationPoint]:
-    """What came true in each of ``BINS`` groups of equal size, by ascending score."""
+    """What came true in each of ``BINS`` groups of equal size, by ascending score.
+
+    Args:
+        output: what the scores are.
+        target: what came true.
+        score: what was said.
+        customers: whose each row is, where one may have several; by default each has one.
+    """
+    whose = np.arange(len(target)) if customers is None else customers
     parts = np.array_split(np.argsort(score, kind="stable"), BINS)
-    return [_point(output, target[part], score[part]) for part in parts if len(part)]
+    return [_point(output, target[part], score[part], whose[part]) for part in parts if len(part)]
 
 
-def _point(output: Probability | Amount, target: Floats, score: Floats) -> CalibrationPoint:
+def _point(
+    output: Probability | Amount, target: Floats, score: Floats, whose: NDArray[np.int64]
+) -> CalibrationPoint:
     mean, rows = float(target.mean()), len(target)
+    worth = _rows_worth(target, whose)
     if isinstance(output, Probability):
-        low, high = wilson_interval(int(target.sum()), rows)
+        low, high = wilson_interval(mean * worth, worth)
     else:
-        reach = Z * float(target.std(ddof=1)) / rows**0.5 if rows > 1 else 0.0
+        reach = Z * float(target.std()) / (worth - 1) ** 0.5 if worth > 1 else 0.0
         low, high = max(0.0, mean - reach), mean + reach
     return CalibrationPoint(float(score.mean()), mean, low, high, rows)
+
+
+def _rows_worth(target: Floats, whose: NDArray[np.int64]) -> float:
+    """How many independent rows say as much of the mean: the rows by their design effect.
+
+    The effect is how much the variance of the mean grows by customers' rows being alike (L. Kish,
+    Survey Sampling, 1965; in intervals of shares: E. Korn & B. Graubard, Survey Methodology 24,
+    1998). It counts as 1 where it is smaller, and as if all of a customer's rows were the same
+    where none of them differs from another.
+    """
+    apart = target - target.mean()
+    known, of = np.unique(whose, return_inverse=True)
+    alone = float((apart**2).sum())
+    if alone == 0:
+        return float(len(known))
+    together = float((np.bincount(of, apart) ** 2).sum())
+    return len(target) / max(1.0, together / alone)

@@ -40,6 +40,37 @@ def test_calibration_has_groups_of_equal_size_with_wilsons_interval():
     assert amounts[9].said == pytest.approx(score[90:].mean() * 100)
 
 
+@pytest.mark.parametrize("output", [Probability(), Amount("money")])
+def test_copies_of_the_same_rows_make_no_group_of_a_calibration_surer(output):
+    score = np.linspace(0.05, 0.95, 100)
+    target = np.random.default_rng(0).binomial(1, score).astype(float)
+    rows = np.repeat(np.arange(100), 3)
+
+    alone = calibration_curve(output, target=target, score=score)
+    copied = calibration_curve(output, target=target[rows], score=score[rows], customers=rows)
+
+    for one, three in zip(alone, copied, strict=True):
+        assert three.rows == 3 * one.rows
+        assert (three.low, three.high) == pytest.approx((one.low, one.high))
+
+
+def test_a_group_of_a_calibration_holds_the_truth_as_often_as_it_says():
+    """Of customers who differ in how often it comes true, each in five windows."""
+    rng, customers = np.random.default_rng(0), np.repeat(np.arange(100), 5)
+    held = {"known": [], "unknown": []}
+    for _ in range(100):
+        often = rng.beta(0.6, 2.4, (10, 100))
+        target = rng.binomial(1, np.repeat(often, 5, axis=1)).ravel().astype(float)
+        given = {"target": target, "score": np.repeat(np.arange(10.0), 500)}
+        whose = np.concatenate([customers + 100 * group for group in range(10)])
+        for name, known in (("known", whose), ("unknown", None)):
+            points = calibration_curve(Probability(), **given, customers=known)
+            held[name] += [point.low <= 0.2 <= point.high for point in points]
+
+    assert 0.93 < np.mean(held["known"]) < 0.97
+    assert np.mean(held["unknown"]) < 0.85
+
+
 def test_a_feature_that_is_not_used_costs_nothing():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"unused": rng.normal(size=400), "used": rng.normal(size=400)})
