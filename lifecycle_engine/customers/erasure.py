@@ -15,6 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from lifecycle_engine.core.encryption import keyed_hash
 from lifecycle_engine.core.jobs import enqueue
@@ -60,7 +61,7 @@ def customer_erase(*, customer_id: int, actor: str, reason: str, at: datetime) -
     root_id = root_ids(profile_ids=[customer_id]).get(customer_id, customer_id)
     root = Customer.objects.filter(pk=root_id).select_for_update().first()
     if root is None or root.erased_at is not None:
-        raise ErasureError(f"There is no customer {customer_id}")
+        raise ErasureError(_("There is no customer %(number)s.") % {"number": customer_id})
     names = _names_locked(root.pk)
     erasure = Erasure(
         customer_id=root.pk,

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from lifecycle_engine.core.sql import sql_execute, sql_rows
 from lifecycle_engine.customers.models import (
@@ -49,12 +50,18 @@ def customers_merge(*, customer_id: int, into_id: int, actor: str, reason: str =
     roots = _roots_locked([customer_id, into_id])
     for wanted in (customer_id, into_id):
         if wanted not in roots:
-            raise MergeError(f"There is no customer {wanted}")
+            raise MergeError(_("There is no customer %(number)s.") % {"number": wanted})
     profile, into = roots[customer_id], roots[into_id]
     if profile.pk == into.pk:
-        raise MergeError(f"{customer_id} and {into_id} are one customer already")
+        raise MergeError(
+            _("%(part)s and %(whole)s are one customer already.")
+            % {"part": customer_id, "whole": into_id}
+        )
     if profile.external_id is not None and into.external_id is None:
-        raise MergeError(f"{into_id} has no customer number: let it become part of {customer_id}")
+        raise MergeError(
+            _("%(whole)s has no customer number: let it become part of %(part)s.")
+            % {"part": customer_id, "whole": into_id}
+        )
     merge = Merge(profile=profile, into=into, cause=MergeCause.STAFF, actor=actor, reason=reason)
     _merges_write([merge])
     return merge
@@ -70,11 +77,11 @@ def merge_undo(*, merge_id: int, actor: str, at: datetime) -> Merge:
     # The roots first, as merging does: of two that come at once one waits.
     found = Merge.objects.filter(pk=merge_id).values_list("profile_id", "into_id").first()
     if found is None:
-        raise MergeError(f"There is no merge {merge_id}")
+        raise MergeError(_("There is no merge %(number)s.") % {"number": merge_id})
     _roots_locked(found)
     merge = Merge.objects.select_for_update().get(pk=merge_id)
     if merge.undone_at is not None:
-        raise MergeError(f"Merge {merge_id} was undone before")
+        raise MergeError(_("The merge was undone before."))
     merge.undone_at, merge.undone_by = at, actor
     merge.save(update_fields=["undone_at", "undone_by"])
     sql_rows("customers", "merge_undo", {"profile_id": merge.profile_id})

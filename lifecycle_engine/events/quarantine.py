@@ -8,6 +8,7 @@ import django.db
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from lifecycle_engine.events.failures import failure_text
 from lifecycle_engine.events.models import Event, QuarantinedEvent, QuarantineState, Reader
@@ -78,10 +79,14 @@ def quarantined_retry(*, quarantined_id: int, by: str) -> None:
     except QuarantineError:
         raise
     except django.db.OperationalError as error:
-        raise QuarantineError(f"The reader is at work: {failure_text(error)}") from error
+        raise QuarantineError(
+            _("The reader is at work: %(error)s") % {"error": failure_text(error)}
+        ) from error
     except Exception as error:
         QuarantinedEvent.objects.filter(pk=quarantined_id).update(error=failure_text(error))
-        raise QuarantineError(f"It failed again: {failure_text(error)}") from error
+        raise QuarantineError(
+            _("It failed again: %(error)s") % {"error": failure_text(error)}
+        ) from error
 
 
 def quarantined_dismiss(*, quarantined_id: int, by: str, reason: str) -> None:
@@ -92,7 +97,9 @@ def quarantined_dismiss(*, quarantined_id: int, by: str, reason: str) -> None:
     """
     reason = reason.strip()
     if not 0 < len(reason) <= _REASON_LIMIT:
-        raise QuarantineError(f"A reason of 1 to {_REASON_LIMIT} characters is wanted")
+        raise QuarantineError(
+            _("A reason of 1 to %(most)s characters is wanted.") % {"most": _REASON_LIMIT}
+        )
     with transaction.atomic():
         quarantined = _open(quarantined_id)
         _resolve(quarantined, QuarantineState.DISMISSED, by=by, reason=reason)
@@ -105,11 +112,16 @@ def _handle_again(quarantined_id: int, by: str) -> None:
     name = quarantined.reader.name
     handler = _handlers.get(name)
     if handler is None:
-        raise QuarantineError(f"Nothing is known that handles a single event of reader {name!r}")
+        raise QuarantineError(
+            _("Nothing is known that handles a single event of the reader “%(name)s”.")
+            % {"name": name}
+        )
     # One process at a time works a reader.
     Reader.objects.select_for_update().get(pk=quarantined.reader_id)
     if not Event.objects.filter(pk=quarantined.event_id, txid=quarantined.txid).exists():
-        raise QuarantineError(f"Event {quarantined.event_id} is no longer in the log")
+        raise QuarantineError(
+            _("Event %(number)s is no longer in the log.") % {"number": quarantined.event_id}
+        )
     handler(_batch_of_one(quarantined))
     _resolve(quarantined, QuarantineState.HANDLED, by=by)
     Reader.objects.filter(pk=quarantined.reader_id).update(read_total=F("read_total") + 1)
@@ -122,7 +134,10 @@ def _open(quarantined_id: int) -> QuarantinedEvent:
         .get(pk=quarantined_id)
     )
     if quarantined.state != QuarantineState.OPEN:
-        raise QuarantineError(f"Event {quarantined.event_id} is resolved: {quarantined.state}")
+        raise QuarantineError(
+            _("Event %(number)s is resolved: %(state)s.")
+            % {"number": quarantined.event_id, "state": quarantined.get_state_display()}
+        )
     return quarantined
 
 

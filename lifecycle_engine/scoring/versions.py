@@ -1,6 +1,7 @@
 """Which model version is champion, shadow, challenger or retired, and how that changes."""
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from lifecycle_engine.scoring.change_models import ChangeCause, ModelChange
 from lifecycle_engine.scoring.errors import ModelChangeError
@@ -33,12 +34,17 @@ def model_move(
     """
     reason, by = reason.strip(), by.strip()
     if cause is not ChangeCause.RULE and not (reason and by):
-        raise ModelChangeError("A change by hand needs a reason, and who makes it")
+        raise ModelChangeError(_("A change by hand needs a reason, and who makes it."))
     version = _locked(version_id)
     if version.state == to:
-        raise ModelChangeError(f"{version} is {version.get_state_display().lower()} already")
+        raise ModelChangeError(
+            _("%(model)s is in this state already: %(state)s.")
+            % {"model": version, "state": version.get_state_display()}
+        )
     if version.state == ModelState.CHAMPION:
-        raise ModelChangeError(f"{version} is the champion: promote another one in its place")
+        raise ModelChangeError(
+            _("%(model)s is the champion: promote another one in its place.") % {"model": version}
+        )
     if to in _GIVES_WAY:
         holder = ModelVersion.objects.filter(scorer_key=version.scorer_key, state=to).first()
         if holder is not None:
@@ -58,11 +64,13 @@ def model_roll_back(*, scorer_key: str, reason: str, by: str) -> ModelVersion:
     """
     champion = ModelVersion.objects.filter(scorer_key=scorer_key, state=ModelState.CHAMPION).first()
     if champion is None:
-        raise ModelChangeError(f"Scorer {scorer_key} has no champion to roll back from")
+        raise ModelChangeError(
+            _("%(scorer)s has no champion to roll back from.") % {"scorer": scorer_key}
+        )
     _locked(champion.pk)
     before = model_before(champion=champion)
     if before is None:
-        raise ModelChangeError(f"Scorer {scorer_key} had no champion before {champion}")
+        raise ModelChangeError(_("There was no champion before %(model)s.") % {"model": champion})
     return model_move(
         version_id=before.pk,
         to=ModelState.CHAMPION,
@@ -92,7 +100,9 @@ def _locked(version_id: int) -> ModelVersion:
     """The version as it is once all of its scorer's versions are locked."""
     found = ModelVersion.objects.filter(pk=version_id).values_list("scorer_key", flat=True).first()
     if found is None:
-        raise ModelChangeError(f"There is no model version {version_id}")
+        raise ModelChangeError(
+            _("There is no model version %(version)s.") % {"version": version_id}
+        )
     # All of them in one order: of two who promote at once the second waits, then sees the first.
     versions = ModelVersion.objects.select_for_update().filter(scorer_key=found).order_by("pk")
     return next(version for version in versions if version.pk == version_id)

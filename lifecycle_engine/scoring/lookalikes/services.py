@@ -35,7 +35,7 @@ def lookalike_start(*, segment: Segment, at: datetime, by: str) -> Lookalike:
         LookalikeError: the segment is archived.
     """
     if segment.state != SegmentState.LIVE:
-        raise LookalikeError(f"Segment {segment.key!r} is archived")
+        raise LookalikeError(_("The segment “%(key)s” is archived.") % {"key": segment.key})
     while True:
         # One that is under way may be over before it is read.
         run = _created(segment, at, by) or lookalike_under_way(segment=segment)
@@ -99,13 +99,19 @@ def audience_name(run: Lookalike) -> str:
 
 def _audience_check(run: Lookalike, size: int) -> None:
     if run.state != LookalikeState.READY:
-        raise LookalikeError(f"There is no ranking: the search is {run.state}")
+        raise LookalikeError(
+            _("There is no ranking; the search is in this state: %(state)s.")
+            % {"state": run.get_state_display()}
+        )
     if run.verdict == LookalikeVerdict.CHANCE:
-        raise LookalikeError("The ranking is no better than chance")
+        raise LookalikeError(_("The ranking is no better than chance."))
     if not 1 <= size <= run.ranked:
-        raise LookalikeError(f"size={size} is not between 1 and {run.ranked}")
+        raise LookalikeError(
+            _("The size has to be between 1 and %(most)s; it is %(size)s.")
+            % {"most": run.ranked, "size": size}
+        )
     if not run.customers.exists():
-        raise LookalikeError("The ranking is no longer kept: there is a newer one")
+        raise LookalikeError(_("The ranking is no longer kept: there is a newer one."))
 
 
 def _segment(run: Lookalike, name: str, by: str) -> Segment:
@@ -129,5 +135,5 @@ def _chosen(run: Lookalike, size: int) -> list[int]:
     }
     rows = sql_rows("scoring", "lookalike_audience", params)
     if not rows:
-        raise LookalikeError("None of the ranked customers may be chosen any more")
+        raise LookalikeError(_("None of the ranked customers may be chosen any more."))
     return [customer_id for (customer_id,) in rows]

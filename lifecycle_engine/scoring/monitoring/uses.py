@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from lifecycle_engine.scoring.change_models import ChangeCause, ModelChange
 from lifecycle_engine.scoring.errors import ModelChangeError
@@ -78,16 +79,22 @@ def use_set(
     """
     reason, by = reason.strip(), by.strip()
     if cause is UseCause.HAND and not (reason and by):
-        raise ModelChangeError("A change by hand needs a reason, and who makes it")
+        raise ModelChangeError(_("A change by hand needs a reason, and who makes it."))
     champion = _champion_locked(scorer_key)
     if champion is None:
-        raise ModelChangeError(f"Scorer {scorer_key} has no champion yet: train it first")
+        raise ModelChangeError(
+            _("%(scorer)s has no champion yet: train it first.") % {"scorer": scorer_key}
+        )
     if use is Use.BASELINE and not _able(scorer_key):
         raise ModelChangeError(
-            f"The baseline of {scorer_key} says something else than its model: it can't stand in"
+            _("The baseline of %(scorer)s says something else than its model: it can't stand in.")
+            % {"scorer": scorer_key}
         )
     if use_of(champion=champion) is use:
-        raise ModelChangeError(f"Scorer {scorer_key} publishes its {use.value} already")
+        raise ModelChangeError(
+            _("%(scorer)s publishes this already: %(use)s.")
+            % {"scorer": scorer_key, "use": use.label}
+        )
     return _change(champion, use, cause, reason, by, judged_as_of)
 
 

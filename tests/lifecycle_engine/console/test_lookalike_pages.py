@@ -191,7 +191,7 @@ def test_a_wrong_size_is_refused(admin_client, segment, size):
 
     page = admin_client.post(made(run), {"size": size, "name": "A"}, follow=True).text
 
-    assert "is not between 1 and 3700" in page
+    assert "has to be between 1 and 3700; it is" in page
     assert Segment.objects.get() == segment
 
 

@@ -364,7 +364,7 @@ def test_a_quarantined_event_is_handled_once_by_two_people_at_once():
             person.join(timeout=60)
 
     assert effects() == effects_of("m1", "bad")
-    assert sorted(told) == [f"Event {kept.event_id} is resolved: handled", "done"]
+    assert sorted(told) == [f"Event {kept.event_id} is resolved: handled later.", "done"]
 
 
 def test_while_the_reader_is_at_work_a_retry_says_so(monkeypatch):

@@ -68,7 +68,7 @@ def test_one_shadow_at_most(three):
     [
         (2, "champion", {"reason": " ", "by": "anna"}, "needs a reason"),
         (2, "champion", {"reason": "why", "by": ""}, "needs a reason"),
-        (2, "challenger", WHY, "is challenger already"),
+        (2, "challenger", WHY, "in this state already: Challenger"),
         (1, "retired", WHY, "promote another one in its place"),
     ],
 )
@@ -83,7 +83,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(three, number, to, s
 
 
 def test_there_is_nothing_to_roll_back_to(three):
-    with pytest.raises(ModelChangeError, match="had no champion before"):
+    with pytest.raises(ModelChangeError, match="There was no champion before"):
         model_roll_back(scorer_key=LAPSE, **WHY)
     with pytest.raises(ModelChangeError, match="has no champion"):
         model_roll_back(scorer_key="dummy.again", **WHY)

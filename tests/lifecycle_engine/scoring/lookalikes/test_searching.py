@@ -355,7 +355,7 @@ def test_a_size_beyond_the_ranking_is_refused(seed):
     run = ready(seed)
 
     for size in (0, -1, 10**6):
-        with pytest.raises(LookalikeError, match=f"size={size} is not between 1 and {run.ranked}"):
+        with pytest.raises(LookalikeError, match=f"between 1 and {run.ranked}; it is {size}"):
             chosen(run, size)
     assert Segment.objects.get() == seed
 
@@ -366,5 +366,5 @@ def test_no_segment_is_made_of_what_is_no_better_than_chance(seed):
 
     with pytest.raises(LookalikeError, match="no better than chance"):
         chosen(run, 10)
-    with pytest.raises(LookalikeError, match="the search is queued"):
+    with pytest.raises(LookalikeError, match="in this state: Queued"):
         chosen(started(seed), 10)

@@ -134,7 +134,7 @@ def test_what_makes_no_sense_is_refused(monkeypatch):
     with pytest.raises(ModelChangeError, match="has no champion yet"):
         fall_back()
     champion()
-    with pytest.raises(ModelChangeError, match="publishes its model already"):
+    with pytest.raises(ModelChangeError, match="publishes this already: Model"):
         use_set(scorer_key=KEY, use=Use.MODEL, cause=UseCause.HAND, **WHY)
     monkeypatch.setattr(Echo, "judged", lambda _self, frame: frame)
     with pytest.raises(ModelChangeError, match="can't stand in"):
