@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from lifecycle_engine.console.backtest_plot import Spot, quality_plot
 from lifecycle_engine.console.figures import count_shown
-from lifecycle_engine.console.model_card import figure_shown, metric_name, signed_shown
+from lifecycle_engine.console.metrics import figure_shown, metric_name, signed_shown
 from lifecycle_engine.console.model_pages import reason_words
 from lifecycle_engine.core.locks import advisory_lock
 from lifecycle_engine.scoring.backtest_models import Backtest, BacktestState

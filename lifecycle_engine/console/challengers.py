@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lifecycle_engine.console.figures import count_shown
-from lifecycle_engine.console.model_card import figure_shown, metric_name, signed_shown
+from lifecycle_engine.console.metrics import figure_shown, metric_name, signed_shown
 from lifecycle_engine.scoring.models import ModelState
 
 #: What the interval of the difference means, and how it is coloured.

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from lifecycle_engine.console.campaign_pages import campaign_rows
 from lifecycle_engine.console.charts import Bar, Chart, bars, line
 from lifecycle_engine.console.figures import count_shown
-from lifecycle_engine.console.model_card import ModelFigures, champions
+from lifecycle_engine.console.metrics import ModelFigures, champions
 from lifecycle_engine.console.monitoring_page import attention
 from lifecycle_engine.console.reader_page import reader_figures
 from lifecycle_engine.core.clock import business_now
@@ -127,7 +127,7 @@ def _tiles(
         Tile(
             gettext_lazy("Models in use"),
             str(len(models)) if models else "–",
-            _("%(count)d better than their baseline") % {"count": better}
+            _("%(count)d shown to beat their baseline") % {"count": better}
             if models
             else _("none trained yet"),
             reverse("admin:scoring_modelversion_changelist"),

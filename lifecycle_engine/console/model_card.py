@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -13,6 +12,13 @@ from django.utils.translation import gettext_lazy
 
 from lifecycle_engine.console.charts import Bar, Chart, Interval, bars, intervals
 from lifecycle_engine.console.class_pages import classes_context
+from lifecycle_engine.console.metrics import (
+    Metric,
+    figure_shown,
+    metric_name,
+    metrics_of,
+    signed_shown,
+)
 from lifecycle_engine.console.model_plots import (
     calibration_plot,
     gain_plot,
@@ -22,34 +28,8 @@ from lifecycle_engine.console.model_plots import (
     survival_plots,
 )
 from lifecycle_engine.console.search_plot import search_context
-from lifecycle_engine.scoring.models import ModelState, ModelVersion
+from lifecycle_engine.scoring.models import ModelVersion
 
-_METRIC_NAMES = {
-    "auc": gettext_lazy("AUC"),
-    "roc_auc": gettext_lazy("AUC"),
-    "average_precision": gettext_lazy("Average precision"),
-    "brier": gettext_lazy("Brier score"),
-    "log_loss": gettext_lazy("Log loss"),
-    "mae": gettext_lazy("Mean absolute error"),
-    "rmse": gettext_lazy("Root mean square error"),
-    "top_decile_share": gettext_lazy("Share held by the top tenth"),
-    "hit_rate": gettext_lazy("Hit rate at 10"),
-    "hit_rate_at_10": gettext_lazy("Hit rate at 10"),
-    "ndcg": gettext_lazy("NDCG at 10"),
-    "ndcg_at_10": gettext_lazy("NDCG at 10"),
-    "spearman": gettext_lazy("Rank correlation"),
-    "precision": gettext_lazy("Precision"),
-    "recall": gettext_lazy("Recall"),
-    "f1": gettext_lazy("F1"),
-    "accuracy": gettext_lazy("Accuracy"),
-    "total_error": gettext_lazy("Error of the total"),
-    "class_log_loss": gettext_lazy("Log loss"),
-    "class_accuracy": gettext_lazy("Accuracy"),
-    "macro_f1": gettext_lazy("F1, the mean over classes"),
-    "stability": gettext_lazy("Agreement with other customers' groups (adjusted Rand index)"),
-    "jaccard": gettext_lazy("How far groups are found again (Jaccard)"),
-    "explained": gettext_lazy("Share of customers' differences that groups explain"),
-}
 _STEPS = {
     "features": gettext_lazy("Features and outcomes"),
     "choosing": gettext_lazy("Fit to choose"),
@@ -64,39 +44,6 @@ NOTICEABLE, LARGE = 0.1, 0.25
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One figure of quality beside the baseline's."""
-
-    name: str
-    model: float
-    baseline: float
-    low: float | None
-    high: float | None
-    better: bool
-    higher_is_better: bool
-    model_low: float | None = None
-    model_high: float | None = None
-
-    @property
-    def model_shown(self) -> str:
-        """The model's value in writing, with its interval where that is known."""
-        if self.model_low is None or self.model_high is None:
-            return figure_shown(self.model)
-        low, high = figure_shown(self.model_low), figure_shown(self.model_high)
-        return f"{figure_shown(self.model)} ({low} – {high})"
-
-    @property
-    def baseline_shown(self) -> str:
-        """The baseline's value in writing."""
-        return figure_shown(self.baseline)
-
-    @property
-    def direction(self) -> str:
-        """Which way is good."""
-        return _("higher is better") if self.higher_is_better else _("lower is better")
-
-
-@dataclass(frozen=True)
 class Window:
     """The metrics on one window of time, and charts of them."""
 
@@ -107,27 +54,6 @@ class Window:
     metrics: list[Metric]
     levels: list[Chart]
     differences: Chart | None
-
-
-@dataclass(frozen=True)
-class ModelFigures:
-    """A champion for the dashboard: its newest metrics."""
-
-    version: ModelVersion
-    url: str
-    window: str
-    metrics: list[Metric]
-
-    @property
-    def better(self) -> bool:
-        """Whether the metric that decides beats the baseline's."""
-        return bool(self.metrics) and self.metrics[0].better
-
-
-def champions() -> list[ModelFigures]:
-    """The models in use, each with its metrics on what really happened, else on validation."""
-    found = ModelVersion.objects.filter(state=ModelState.CHAMPION).order_by("scorer_key")
-    return [_champion(version) for version in found]
 
 
 def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
@@ -268,21 +194,6 @@ def _drift_tone(psi: float) -> str:
     return "bad" if psi >= LARGE else "info" if psi >= NOTICEABLE else "good"
 
 
-def metric_name(metric: str) -> str:
-    """A metric's name in the reader's language."""
-    return str(_METRIC_NAMES.get(metric, metric.replace("_", " ")))
-
-
-def _champion(version: ModelVersion) -> ModelFigures:
-    document = version.card.get("outcome") or version.card.get("validation") or {}
-    return ModelFigures(
-        version=version,
-        url=reverse("admin:scoring_modelversion_change", args=[version.pk]),
-        window=_("what really happened") if "outcome" in version.card else _("validation window"),
-        metrics=_metrics(document, version.card),
-    )
-
-
 def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
     for key, title in (
         ("outcome", _("What really happened")),
@@ -290,7 +201,7 @@ def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
     ):
         document = card.get(key)
         if isinstance(document, Mapping):
-            metrics = _metrics(document, card)
+            metrics = metrics_of(document, card)
             # Of groups that are found no window comes true: customers are held back instead.
             held = "resamples" in document
             yield Window(
@@ -304,34 +215,11 @@ def _windows(card: Mapping[str, Any]) -> Iterator[Window]:
             )
 
 
-def _metrics(document: Mapping[str, Any], card: Mapping[str, Any]) -> list[Metric]:
-    """The metrics, the one that decides first: JSON in the database keeps no order."""
-    found = document.get("metrics")
-    if not isinstance(found, Mapping):
-        return []
-    decides = card.get("decided_by")
-    return [
-        Metric(
-            name=metric_name(name),
-            model=float(value["model"]),
-            baseline=float(value["baseline"]),
-            low=value.get("low"),
-            high=value.get("high"),
-            better=bool(value.get("better")),
-            higher_is_better=bool(value.get("higher_is_better", True)),
-            model_low=value.get("model_low"),
-            model_high=value.get("model_high"),
-        )
-        for name, value in sorted(found.items(), key=lambda item: (item[0] != decides, item[0]))
-        if isinstance(value, Mapping) and _is_number(value.get("model"), value.get("baseline"))
-    ]
-
-
 def _level(metric: Metric) -> Chart:
     return bars(
         title=f"{metric.name} ({metric.direction})",
         items=[
-            Bar(_("Model"), metric.model, metric.model_shown, "good" if metric.better else "bad"),
+            Bar(_("Model"), metric.model, metric.model_shown, metric.tone),
             Bar(_("Baseline"), metric.baseline, metric.baseline_shown, "quiet"),
         ],
         columns=("", metric.name),
@@ -346,12 +234,7 @@ def _differences(metrics: list[Metric]) -> Chart | None:
             sign * (metric.model - metric.baseline),
             min(sign * metric.low, sign * metric.high),
             max(sign * metric.low, sign * metric.high),
-            _("%(estimate)s (%(low)s to %(high)s)")
-            % {
-                "estimate": signed_shown(metric.model - metric.baseline),
-                "low": signed_shown(metric.low),
-                "high": signed_shown(metric.high),
-            },
+            metric.difference_shown,
         )
         for metric in metrics
         if metric.low is not None and metric.high is not None
@@ -384,17 +267,3 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
         else:
             rows.append((name, str(value)))
     return rows
-
-
-def _is_number(*values: Any) -> bool:
-    return all(isinstance(value, int | float) for value in values)
-
-
-def figure_shown(value: float) -> str:
-    """A metric's value in writing."""
-    return f"{value:,.4f}" if abs(value) < 10 else f"{value:,.2f}"
-
-
-def signed_shown(value: float | None) -> str:
-    """A difference in writing, with its sign."""
-    return "–" if value is None else f"{value:+.4g}"

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from lifecycle_engine.console.challengers import challenges_shown
-from lifecycle_engine.console.model_card import metric_name
+from lifecycle_engine.console.metrics import metric_name
 from lifecycle_engine.console.monitoring_plots import outcome_plot
 from lifecycle_engine.console.scorers_aside import aside_shown, setting_address
 from lifecycle_engine.core.clock import business_now

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lifecycle_engine.console.charts import Bar, bars
-from lifecycle_engine.console.model_card import figure_shown, metric_name, signed_shown
+from lifecycle_engine.console.metrics import figure_shown, metric_name, signed_shown
 from lifecycle_engine.scoring.models import ModelVersion
 from lifecycle_engine.sdk.scorers import scorers
 

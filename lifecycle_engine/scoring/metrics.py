@@ -175,15 +175,12 @@ def ranking_comparisons(
     samples = [rng.choice(everybody, size=len(everybody)) for _ in range(RESAMPLES)]
     found = {}
     for column, name in ((1, f"ndcg_at_{k}"), (0, f"hit_rate_at_{k}")):
-        difference = ours[:, column] - theirs[:, column]
-        low, high = np.percentile([difference[s].mean() for s in samples], [2.5, 97.5])
+        pair = np.stack([ours[:, column], theirs[:, column]])
+        value, reference = map(float, pair.mean(axis=1))
+        means = np.stack([pair[:, sample].mean(axis=1) for sample in samples], axis=1)
+        low, high = interval(means[0] - means[1])
         found[name] = Comparison(
-            float(ours[:, column].mean()),
-            float(theirs[:, column].mean()),
-            float(difference.mean()),
-            float(low),
-            float(high),
-            higher_is_better=True,
+            *(value, reference, value - reference, low, high, True), *interval(means[0])
         )
     return found
 

@@ -273,3 +273,22 @@ def test_rankings_are_compared_on_the_same_customers():
         "ndcg_at_10": (1.0, 0.0, 1.0),
         "hit_rate_at_10": (1.0, 0.0, 1.0),
     }
+
+
+def test_a_ranking_has_an_interval_of_its_own_and_one_beside_the_baseline(monkeypatch):
+    """Of 400 who bought, every second was shown what they bought, by the baseline every fourth."""
+    monkeypatch.setattr(metrics, "RESAMPLES", 400)
+    bought = {customer: {"a"} for customer in range(400)}
+    shown, less = (
+        ranking([(customer, 1, "ab"[customer % each > 0], 1.0) for customer in range(400)])
+        for each in (2, 4)
+    )
+
+    found = ranking_comparisons(
+        bought=bought, model=shown, baseline=less, k=10, rng=np.random.default_rng(0)
+    )["hit_rate_at_10"]
+
+    assert (found.model, found.baseline, found.difference) == (0.5, 0.25, 0.25)
+    # Of a share of n: 1.96 √(p (1 − p) / n), and here the difference is a share, too.
+    assert (found.model_low, found.model_high) == pytest.approx((0.451, 0.549), abs=0.012)
+    assert (found.low, found.high) == pytest.approx((0.208, 0.292), abs=0.012)
