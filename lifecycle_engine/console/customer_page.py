@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from lifecycle_engine.console.metrics import scorer_label
 from lifecycle_engine.console.reason_pages import reasons_context
 from lifecycle_engine.console.timeline import timeline_context
 from lifecycle_engine.core.clock import business_now
@@ -18,7 +19,6 @@ from lifecycle_engine.scoring.models import Recommendation, Score, ScoreHistory
 from lifecycle_engine.scoring.monitoring.uses import uses_published
 from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.scoring.written import scores_written
-from lifecycle_engine.sdk.scorers import scorers
 from lifecycle_engine.segments.models import CustomerStage, Membership, StageTransition
 
 _ROWS = 10
@@ -82,8 +82,7 @@ def _write(found: Sequence[dict[str, Any]]) -> None:
     for row, written in zip(rows, scores_written(rows), strict=True):
         row.written = written
     for one in found:
-        key = one["score"].scorer_key
-        one["label"] = scorers.get(key).label if key in scorers else key
+        one["label"] = scorer_label(one["score"].scorer_key)
         one["ordered"] = not one["score"].model_version.classes
 
 

@@ -111,6 +111,11 @@ def champions() -> list[ModelFigures]:
     return [_champion(version) for version in found]
 
 
+def scorer_label(key: str) -> str:
+    """What a scorer is called; of a plugin that is gone the key."""
+    return str(scorers.get(key).label) if key in scorers else key
+
+
 def metric_name(metric: str) -> str:
     """A metric's name in the reader's language."""
     return str(_METRIC_NAMES.get(metric, metric.replace("_", " ")))
@@ -120,7 +125,7 @@ def _champion(version: ModelVersion) -> ModelFigures:
     document = version.card.get("outcome") or version.card.get("validation") or {}
     return ModelFigures(
         version=version,
-        label=str(scorers.get(key).label) if (key := version.scorer_key) in scorers else key,
+        label=scorer_label(version.scorer_key),
         url=reverse("admin:scoring_modelversion_change", args=[version.pk]),
         window=_("what really happened") if "outcome" in version.card else _("validation window"),
         metrics=metrics_of(document, version.card),

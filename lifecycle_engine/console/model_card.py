@@ -17,6 +17,7 @@ from lifecycle_engine.console.metrics import (
     figure_shown,
     metric_name,
     metrics_of,
+    scorer_label,
     signed_shown,
 )
 from lifecycle_engine.console.model_plots import (
@@ -72,9 +73,23 @@ def model_card_context(request: HttpRequest, version: ModelVersion) -> dict[str,
         **_survival((card.get("report") or {}).get("survival")),
         **_details(card),
         **classes_context(version),
-        "better": card.get("better_than_baseline"),
+        "label": scorer_label(version.scorer_key),
+        "verdict": _verdict(card),
         "title": str(version),
     }
+
+
+def _verdict(card: Mapping[str, Any]) -> tuple[str, str] | None:
+    """How the model is beside its baseline by the metric that decides: colour and words."""
+    better = card.get("better_than_baseline")
+    if better is None:
+        return None
+    if not better:
+        return "bad", _("not better than its baseline")
+    decides = metrics_of(card.get("validation") or {}, card)[:1]
+    if any(metric.tone != "good" for metric in decides):
+        return "info", _("ahead of its baseline, which may be chance")
+    return "good", _("better than its baseline")
 
 
 def _untold(card: Mapping[str, Any]) -> dict[str, Any]:

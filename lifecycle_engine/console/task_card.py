@@ -7,9 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lifecycle_engine.console.charts import Bar, bars
-from lifecycle_engine.console.metrics import figure_shown, metric_name, signed_shown
+from lifecycle_engine.console.metrics import figure_shown, metric_name, scorer_label, signed_shown
 from lifecycle_engine.scoring.models import ModelVersion
-from lifecycle_engine.sdk.scorers import scorers
 
 _SAID = {
     "helps": (
@@ -68,7 +67,7 @@ def _weights(report: Mapping[str, Any]) -> Any:
     title = _("Weights of the tasks, learned") if by_uncertainty else _("Weights of the tasks, set")
     items = [
         # A task whose plugin is gone has no name any more.
-        Bar(str(scorers.get(key).label) if key in scorers else key, *_shown(weight))
+        Bar(scorer_label(key), *_shown(weight))
         for key, weight in sorted(report["task_weights"].items())
     ]
     return bars(title=title, items=items, columns=(_("Task"), _("Weight")))

@@ -45,3 +45,20 @@ def test_the_dashboard_colours_nothing_that_may_be_chance(admin_client, db):
     page = admin_client.get(reverse("admin:index")).content.decode()
     assert '<td class="le-number">+0.1 (-0.05 to +0.15)</td>' in page
     assert "0 shown to beat their baseline" in page
+
+
+@pytest.mark.parametrize(
+    ("better", "low", "words"),
+    [
+        (True, 0.05, "better than its baseline"),
+        (True, -0.05, "ahead of its baseline, which may be chance"),
+        (False, -0.05, "not better than its baseline"),
+    ],
+)
+def test_a_card_says_whether_it_may_be_chance(admin_client, db, better, low, words):
+    found = version(low=low)
+    found.card["better_than_baseline"] = better
+    found.save()
+    url = reverse("admin:scoring_modelversion_change", args=[found.pk])
+    page = admin_client.get(url).content.decode()
+    assert f">{words}</span>" in page
