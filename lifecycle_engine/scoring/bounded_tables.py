@@ -10,6 +10,10 @@ import pyarrow as pa
 from lifecycle_engine.scoring.errors import LeakageError
 from lifecycle_engine.sdk.tables import Tables
 
+#: What of a customer is the same at all times, and the language, in which reasons are told.
+#: The rest changes in place: an attribute or an address of today would tell what came of an order.
+_CUSTOMER_COLUMNS = ("id", "language", "created_at")
+
 #: What scorers may read, with the column that holds the customer. Other tables know only the
 #: present: as features of the past they would tell the future.
 _CUSTOMER_COLUMN = {
@@ -63,7 +67,10 @@ class BoundedTables(Tables):
             )
         if name not in self._made:
             # Kept, since to Ibis the columns of a table made anew are another table's.
-            self._made[name] = self._held(self._tables[name], _CUSTOMER_COLUMN[name])
+            table = self._tables[name]
+            if name == "customers":
+                table = table.select(*_CUSTOMER_COLUMNS)
+            self._made[name] = self._held(table, _CUSTOMER_COLUMN[name])
         return self._made[name]
 
     def window(self, start: datetime, end: datetime) -> "BoundedTables":

@@ -45,7 +45,8 @@ class Tables(Protocol):
     ``customers``
         id, external_id, email_hash, phone_hash, first_name, last_name, language, time_zone,
         country, attributes (JSON text, see :func:`json_text`), created_at. The hashes are empty
-        where there is no address or number, and say no more.
+        where there is no address or number, and say no more. Scorers get id, language and
+        created_at: the others change in place, and would tell the future.
     ``products``
         sku, name, brand, department, category, price, available
     ``events``

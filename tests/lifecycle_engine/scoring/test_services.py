@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from ibis.common.exceptions import IbisTypeError
 
 from lifecycle_engine.core.models import JobRun, JobState
 from lifecycle_engine.customers.models import Consent, Customer
@@ -276,6 +277,13 @@ def test_a_scorer_can_not_see_what_it_is_to_predict(shop, dummy, monkeypatch):
 
     monkeypatch.setattr(dummy.Lapse, "own_features", lambda self, tables: tables["scores"])
     with pytest.raises(LeakageError, match="'scores': it knows only the present"):
+        train()
+
+    def settled(self, tables):
+        return tables.customers.select(customer_id="id", largest="attributes")
+
+    monkeypatch.setattr(dummy.Lapse, "own_features", settled)
+    with pytest.raises(IbisTypeError, match=r"'attributes' is not found.*'id', 'language', 'creat"):
         train()
 
     assert ModelVersion.objects.count() == 0

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import ibis
 import pytest
 
 from lifecycle_engine.sdk.scorers import Probability, Scorer
@@ -13,6 +14,9 @@ class Honest(Scorer):
     output = Probability()
     own_feature_names = ("spent",)
     horizon_days = 30
+
+    def outcome(self, tables):
+        return tables.orders.select("customer_id").distinct().mutate(target=ibis.literal(1.0))
 
     def own_features(self, tables):
         return self.spent(tables.orders)
@@ -35,11 +39,53 @@ class Choosing(Honest):
         return tables.window(tables.as_of, end).orders.select("customer_id").distinct()
 
 
+class Settled(Honest):
+    """Asks what a customer is today, which an order may have changed."""
+
+    def own_features(self, tables):
+        told = tables.customers.filter(tables.customers.country.notnull())
+        return told.select(customer_id=told.id, spent=ibis.literal(1.0))
+
+
+class Later(Honest):
+    """Knows who will have registered by the end of the window."""
+
+    def own_features(self, tables):
+        late = tables.customers.filter(tables.customers.created_at >= tables.moment())
+        return late.select(customer_id=late.id, spent=ibis.literal(1.0))
+
+
+class Remembering(Honest):
+    """Keeps the outcome of one date, and tells it as a feature when it is next asked."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.came = [0]
+
+    def outcome(self, tables):
+        came = tables.orders.select("customer_id").distinct().mutate(target=ibis.literal(1.0))
+        self.came = tables.execute(came).column("customer_id").to_pylist()
+        return came
+
+    def own_features(self, tables):
+        rows = {"customer_id": self.came, "spent": [1.0] * len(self.came)}
+        return ibis.memtable(rows, schema={"customer_id": "int64", "spent": "float64"})
+
+
 def test_a_feature_of_the_past_passes():
     check_point_in_time(Honest)
 
 
-@pytest.mark.parametrize(("scorer", "name"), [(Peeking, "own_features"), (Choosing, "population")])
+@pytest.mark.parametrize(
+    ("scorer", "name"),
+    [
+        (Peeking, "own_features"),
+        (Choosing, "population"),
+        (Settled, "own_features"),
+        (Later, "own_features"),
+        (Remembering, "own_features"),
+    ],
+)
 def test_what_looks_ahead_is_named(scorer, name):
     with pytest.raises(AssertionError, match=f"leak.honest: {name} depends on what happens after"):
         check_scorer(scorer)
