@@ -7,8 +7,8 @@ TensorFlow: a model that wants it in order to predict is left to the workers.
 """
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.abc import MetaPathFinder
@@ -21,13 +21,16 @@ from django.db.models import QuerySet
 from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.customers.consents import profiling_objectors_among
 from lifecycle_engine.customers.models import Customer
-from lifecycle_engine.scoring.classes import class_name
 from lifecycle_engine.scoring.datasets import frame_now
-from lifecycle_engine.scoring.errors import ScoringError
+from lifecycle_engine.scoring.errors import ReasonsMissingError, ScoringError
 from lifecycle_engine.scoring.frames import FrameLostError, customers_frame, frame_newest
 from lifecycle_engine.scoring.models import ModelVersion, ScorerMode
 from lifecycle_engine.scoring.monitoring.uses import use_of
 from lifecycle_engine.scoring.promises import outputs_checked
+from lifecycle_engine.scoring.reason_models import ReasonsSummary
+from lifecycle_engine.scoring.reasons.computing import customers_explain
+from lifecycle_engine.scoring.reasons.results import Explained
+from lifecycle_engine.scoring.reasons.selectors import is_explaining
 from lifecycle_engine.scoring.restoring import scorer_restored
 from lifecycle_engine.scoring.selectors import model_champion, scorer_mode
 from lifecycle_engine.scoring.use_models import Use
@@ -49,25 +52,30 @@ class OnDemandScores:
     """What was asked for.
 
     Attributes:
-        model: the number of the model version.
+        version: the model version.
         by: whether the model says so, or its baseline.
         features_as_of: the features know nothing later.
         values: the scores, by the customer numbers that were asked for.
-        classes: what the values are called that are classes' numbers, by the customer numbers.
         refused: why the others have none, by number: ``unknown``, ``objection`` (to profiling) or
             ``features`` (the last run had none, since they are new or not of the population).
+        explained: why the values are what they are, by the customer numbers, where that was asked
+            for; empty where the scorer doesn't say why.
     """
 
-    model: int
+    version: ModelVersion
     by: Use
     features_as_of: datetime
     values: dict[str, float]
     refused: dict[str, str]
-    classes: dict[str, str] = field(default_factory=dict)
+    explained: dict[str, Explained] = field(default_factory=dict)
 
 
 def customers_score(
-    *, scorer_key: str, external_ids: Sequence[str], customers: QuerySet[Customer] | None = None
+    *,
+    scorer_key: str,
+    external_ids: Sequence[str],
+    customers: QuerySet[Customer] | None = None,
+    reasons: bool = False,
 ) -> OnDemandScores:
     """Score the customers with the champion, as they were when features were last computed.
 
@@ -77,6 +85,7 @@ def customers_score(
         scorer_key: a live scorer that gives numbers.
         external_ids: the shop's customer numbers, a few.
         customers: a query set of those who may be seen; by default all.
+        reasons: whether to say why, too.
 
     Raises:
         ModelMissingError: the scorer was never trained.
@@ -94,22 +103,37 @@ def customers_score(
     refused |= {name: "objection" for name, pk in found.items() if pk in objectors}
     wanted = {name: pk for name, pk in found.items() if pk not in objectors}
     features_as_of, rows = _features(scorer, set(wanted.values()))
-    values, use = {}, use_of(champion=version)
+    values: dict[int, float] = {}
+    explained: Mapping[int, Explained] = {}
+    use = use_of(champion=version)
     if len(rows):
         says = scorer.baseline if use is Use.BASELINE else scorer.predict
         with without_tensorflow(scorer_key):
             values = outputs_checked(scorer, rows, says).to_dict()
+            if reasons and is_explaining(type(scorer), use=use):
+                explained = _explained(scorer, rows, use)
     refused |= {name: "features" for name, pk in wanted.items() if pk not in values}
-    scores = {name: values[pk] for name, pk in wanted.items() if pk in values}
-    named = {name: class_name(version, value) for name, value in scores.items()}
     return OnDemandScores(
-        model=version.number,
+        version=version,
         by=use,
         features_as_of=features_as_of,
-        values=scores,
+        values={name: values[pk] for name, pk in wanted.items() if pk in values},
         refused=refused,
-        classes={name: words for name, words in named.items() if words is not None},
+        explained={name: explained[pk] for name, pk in wanted.items() if pk in explained},
     )
+
+
+def _explained(scorer: Scorer, rows: pd.DataFrame, use: Use) -> Mapping[int, Explained]:
+    """The reasons of all rows; none where the model that the scorer chose has none.
+
+    What is typical of customers is what it was when reasons were last worked out after a run. Of a
+    momentary score it is not known, and so what would change it neither.
+    """
+    summary = ReasonsSummary.objects.filter(scorer_key=scorer.key).first()
+    typical, texts = (summary.typical, summary.texts) if summary else ({}, {})
+    with suppress(ReasonsMissingError):
+        return customers_explain(scorer, rows, typical=typical, texts=texts, use=use)
+    return {}
 
 
 def _features(scorer: Scorer, customer_ids: Collection[int]) -> tuple[datetime, pd.DataFrame]:

@@ -51,7 +51,9 @@ def scores_section(*, customer_ids: Sequence[int], at: datetime) -> Mapping[int,
             "rather_than": rival,
             "as_of": score.as_of.isoformat(),
             "by": uses.get((score.scorer_key, score.as_of), Use.MODEL).value,
-            **_reasons(scorer_classes.get(score.scorer_key), why, [next(then) for _ in _of(why)]),
+            **reasons_json(
+                scorer_classes.get(score.scorer_key), why, then=[next(then) for _ in _of(why)]
+            ),
         }
     return found
 
@@ -60,12 +62,19 @@ def _of(explained: Explained | None) -> Sequence[Change]:
     return explained.changes if explained else ()
 
 
-def _reasons(
+def reasons_json(
     scorer_class: type[BaseScorer] | None,
     explained: Explained | None,
+    *,
     then: Sequence[str | None],
 ) -> dict[str, JSON]:
-    """The reasons, and what would change it; ``then`` has the classes that this would bring."""
+    """The reasons in words, and what would change the score; null where there are none.
+
+    Args:
+        scorer_class: whose score it is; None where its plugin is gone.
+        explained: the customer's reasons.
+        then: what the classes are called that the changes would bring, in their order.
+    """
     if explained is None or scorer_class is None:
         return {"reasons": None, "changes": None}
     return {

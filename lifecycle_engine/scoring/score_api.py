@@ -1,5 +1,7 @@
 """The API: scores of a few customers, on demand."""
 
+from typing import Any
+
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
@@ -13,7 +15,11 @@ from lifecycle_engine.core.clock import business_now
 from lifecycle_engine.core.models import Scope
 from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.customers.sharing import customers_visible
+from lifecycle_engine.scoring.classes import class_name
 from lifecycle_engine.scoring.errors import ArtefactError, ModelMissingError
+from lifecycle_engine.scoring.models import ModelVersion
+from lifecycle_engine.scoring.profile import reasons_json
+from lifecycle_engine.scoring.reasons.results import Explained
 from lifecycle_engine.scoring.serializers import ScoreAskedSerializer, ScoredSerializer
 from lifecycle_engine.sdk.scorers import Scorer, scorers
 
@@ -58,6 +64,7 @@ class ScorerScore(APIView):
                 customers=customers_visible(
                     Customer.objects.all(), partner=partner, at=business_now()
                 ),
+                reasons=asked.validated_data["reasons"],
             )
         except on_demand.WorkerNeededError as error:
             raise WorkersOnly(str(error)) from None
@@ -65,11 +72,16 @@ class ScorerScore(APIView):
             raise NotNow(str(error)) from None
         answer = {
             "scorer": key,
-            "model": found.model,
+            "model": found.version.number,
             "by": found.by,
             "features_as_of": found.features_as_of,
             "scores": [
-                {"customer": name, "value": value, "class": found.classes.get(name)}
+                {
+                    "customer": name,
+                    "value": value,
+                    "class": class_name(found.version, value),
+                    **_reasons(found.version, found.explained.get(name)),
+                }
                 for name, value in found.values.items()
             ],
             "refused": [
@@ -78,6 +90,19 @@ class ScorerScore(APIView):
             ],
         }
         return Response(ScoredSerializer(answer).data)
+
+
+def _reasons(version: ModelVersion, explained: Explained | None) -> dict[str, Any]:
+    """Why, as in the customer's profile."""
+    scorer_class = scorers.get(version.scorer_key)
+    changes = explained.changes if explained else ()
+    rival = explained.rival if explained else None
+    return {
+        "rather_than": None if rival is None else class_name(version, rival),
+        **reasons_json(
+            scorer_class, explained, then=[class_name(version, one.score) for one in changes]
+        ),
+    }
 
 
 _REFUSED = {

@@ -65,6 +65,34 @@ class ScoreAskedSerializer(serializers.Serializer[Any]):
     customers = serializers.ListField(
         child=serializers.CharField(max_length=200), min_length=1, max_length=AT_ONCE
     )
+    reasons = serializers.BooleanField(default=False, help_text="Whether to say why, too.")
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """What moved a score, in the language of the request."""
+
+    text = serializers.CharField()
+    effect = serializers.ChoiceField(choices=("raises", "lowers"))
+    contribution = serializers.FloatField(help_text="In the model's scale.")
+    features = serializers.ListField(child=serializers.CharField())
+    value = serializers.JSONField(allow_null=True, help_text="A number, or a name.")
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """What the model would say if one feature were another."""
+
+    text = serializers.CharField()
+    feature = serializers.CharField()
+    now = serializers.FloatField()
+    then = serializers.FloatField()
+    score = serializers.FloatField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """The fields; ``class`` can't be an attribute's name."""
+        name = serializers.CharField(
+            allow_null=True, help_text="The class that it would be; null of other scorers."
+        )
+        return {**super().get_fields(), "class": name}
 
 
 class ScoreOfSerializer(serializers.Serializer[Any]):
@@ -72,6 +100,20 @@ class ScoreOfSerializer(serializers.Serializer[Any]):
 
     customer = serializers.CharField()
     value = serializers.FloatField(help_text="Of a scorer of classes the number of the class.")
+    rather_than = serializers.CharField(
+        allow_null=True,
+        help_text="The class that came closest; null of other scorers.",
+    )
+    reasons = ReasonSerializer(
+        many=True,
+        allow_null=True,
+        help_text="What moved the score, the most first; null of a scorer that doesn't say why.",
+    )
+    changes = ChangeSerializer(
+        many=True,
+        allow_null=True,
+        help_text="What would change the score, the most first.",
+    )
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """The fields; ``class`` can't be an attribute's name."""

@@ -36,7 +36,9 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring import datasets, running
 from lifecycle_engine.scoring.artefacts import artefact_save
 from lifecycle_engine.scoring.models import ModelVersion, Score, ScoreHistory
+from lifecycle_engine.scoring.reasons.selectors import is_explaining
 from lifecycle_engine.scoring.run_models import ScoringRun
+from lifecycle_engine.scoring.use_models import Use
 from lifecycle_engine.sdk.scorers import Scorer, scorers
 from lifecycle_engine.sdk.tables import Tables
 from lifecycle_engine.warehouse import schemas
@@ -173,6 +175,9 @@ def _run(scorer: Scorer, values: "pd.Series[float]", *, steps: tuple["Taken", ..
     seconds = sum(step.seconds for step in steps)
     processor = sum(step.processor for step in steps)
     _say(f"  on demand: one customer by API in {_on_demand(scorer.key, CUSTOMERS)}")
+    if is_explaining(type(scorer), use=Use.MODEL):
+        why = _on_demand(scorer.key, CUSTOMERS, reasons=True)
+        _say(f"             with its reasons in {why}")
     _say(f"  total {whole}, at most {peak():,} MiB")
     _say(
         f"  beside the bare steps' {seconds:.1f} s ({processor:.1f} s of processors):"
@@ -180,7 +185,7 @@ def _run(scorer: Scorer, values: "pd.Series[float]", *, steps: tuple["Taken", ..
     )
 
 
-def _on_demand(key: str, customers: int) -> str:
+def _on_demand(key: str, customers: int, *, reasons: bool = False) -> str:
     """How long one customer takes by API, in this process, with all that a request does."""
     _record, token = api_key_create(
         name=f"bench-{time.monotonic()}", scopes=[Scope.CUSTOMERS_READ], rate_limit=None
@@ -189,9 +194,8 @@ def _on_demand(key: str, customers: int) -> str:
     rng, times = np.random.default_rng(1), []
     for number in rng.integers(1, customers + 1, 520):
         start = time.perf_counter()
-        answer = client.post(
-            f"/api/v1/scorers/{key}/score/", {"customers": [str(number)]}, format="json"
-        )
+        asked = {"customers": [str(number)], "reasons": reasons}
+        answer = client.post(f"/api/v1/scorers/{key}/score/", asked, format="json")
         times.append(1_000 * (time.perf_counter() - start))
         assert len(answer.json()["scores"]) == 1 or answer.json()["refused"], answer.content
     half, most = np.percentile(times[20:], (50, 99))
