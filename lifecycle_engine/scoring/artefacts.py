@@ -38,6 +38,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _ESTIMATOR = re.compile(r"estimators/([a-z][a-z0-9_]{0,60})\.skops")
 _SKOPS_MEMBER = re.compile(r"schema\.json|\d{1,20}\.npy")
 _ARRAY_MEMBER = re.compile(r"([a-z][a-z0-9_]{0,60})\.npy")
+#: What skops raises of a schema that is none: it takes for granted that its own hand wrote it.
+_BROKEN = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -173,12 +175,16 @@ def _member(archive: zipfile.ZipFile, name: str, path: str) -> bytes:
 
 def _unpack_params(content: bytes, path: str) -> dict[str, Any]:
     try:
-        found = json.loads(content)
+        found = json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"Artefact {path!r}: params.json is not JSON: {error}") from None
     if not isinstance(found, dict):
         raise ArtefactError(f"Artefact {path!r}: params.json is no mapping")
     return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not in JSON")
 
 
 def _unpack_arrays(content: bytes, path: str) -> dict[str, NDArray[Any]]:
@@ -209,7 +215,10 @@ def _check_array(file: IO[bytes], size: int, path: str) -> None:
     count = 1
     for length in shape:  # Not numpy's product, which would overflow without a word.
         count *= length
-    if dtype.hasobject or count * dtype.itemsize != size - file.tell():
+    # The header is Python's own syntax: True is a whole number there, and -1 is one, too.
+    whole = all(type(length) is int and length >= 0 for length in shape)
+    held = size - file.tell()
+    if dtype.hasobject or not (whole and dtype.itemsize) or count * dtype.itemsize != held:
         raise ArtefactError(f"Artefact {path!r} is no array of {shape} {dtype}")
 
 
@@ -222,10 +231,16 @@ def _unpack_estimator(content: bytes, path: str) -> object:
                 with archive.open(info) as file:
                     _check_array(file, info.file_size, f"{path}:{info.filename}")
     _check_types(path, content)
-    return skops.io.loads(content, trusted=list(ALLOWED_TYPES))
+    try:
+        return skops.io.loads(content, trusted=list(ALLOWED_TYPES))
+    except _BROKEN as error:
+        raise ArtefactError(f"Artefact {path!r} is no estimator: {error!r}") from None
 
 
 def _check_types(subject: str, content: bytes) -> None:
-    foreign = set(skops.io.get_untrusted_types(data=content)) - set(ALLOWED_TYPES)
+    try:
+        foreign = set(skops.io.get_untrusted_types(data=content)) - set(ALLOWED_TYPES)
+    except _BROKEN as error:
+        raise ArtefactError(f"Model {subject} has no schema that skops reads: {error!r}") from None
     if foreign:
         raise ArtefactError(f"Model {subject} holds types that are not allowed: {sorted(foreign)}")

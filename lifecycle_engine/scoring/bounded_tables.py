@@ -10,8 +10,8 @@ import pyarrow as pa
 from lifecycle_engine.scoring.errors import LeakageError
 from lifecycle_engine.sdk.tables import Tables
 
-#: What of a customer is the same at all times, and the language, in which reasons are told.
-#: The rest changes in place: an attribute or an address of today would tell what came of an order.
+#: Of customers what is the same at all times, and the language, in which reasons are told. The rest
+#: changes in place: an attribute or an address of today would tell what came of an order.
 _CUSTOMER_COLUMNS = ("id", "language", "created_at")
 
 #: What scorers may read, with the column that holds the customer. Other tables know only the
@@ -33,6 +33,8 @@ class BoundedTables(Tables):
         excluded: customers who are not in them.
         only: customers beside whom nobody is in them; None for everybody.
         start: from when on they reach; None for the beginning.
+        stock: whether products say which can be bought now, for who recommends some now; else all
+            of them count as available, since what could be bought then is not known.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class BoundedTables(Tables):
         excluded: Collection[int] = (),
         only: Collection[int] | None = None,
         start: datetime | None = None,
+        stock: bool = False,
     ) -> None:
         self._tables = tables
         self._excluded = excluded
         self._only = only
         self._start = start
+        self._stock = stock
         self._made: dict[str, ir.Table] = {}
 
     @property
@@ -67,9 +71,7 @@ class BoundedTables(Tables):
             )
         if name not in self._made:
             # Kept, since to Ibis the columns of a table made anew are another table's.
-            table = self._tables[name]
-            if name == "customers":
-                table = table.select(*_CUSTOMER_COLUMNS)
+            table = self._known_then(name, self._tables[name])
             self._made[name] = self._held(table, _CUSTOMER_COLUMN[name])
         return self._made[name]
 
@@ -85,12 +87,27 @@ class BoundedTables(Tables):
                 f"but may see only {self._start or 'the beginning'} to {self.as_of}"
             )
         return BoundedTables(
-            self._tables.window(start, end), excluded=self._excluded, only=self._only, start=start
+            self._tables.window(start, end),
+            excluded=self._excluded,
+            only=self._only,
+            start=start,
+            stock=self._stock,
         )
 
     def execute(self, expression: ir.Expr) -> pa.Table:
         """Compute a table expression."""
         return self._tables.execute(expression)
+
+    def _known_then(self, name: str, table: ir.Table) -> ir.Table:
+        """The columns that say of the past what could be known in it."""
+        if name == "customers":
+            return table.select(*_CUSTOMER_COLUMNS)
+        if name == "events":
+            return table.drop("received_at")
+        if name == "products":
+            table = table.drop("price")
+            return table if self._stock else table.mutate(available=ibis.literal(True))
+        return table
 
     def _held(self, table: ir.Table, column: str | None) -> ir.Table:
         if column is None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lifecycle_engine.scoring.bounded_tables import BoundedTables
 from lifecycle_engine.scoring.errors import ScorerOutputError
+from lifecycle_engine.scoring.promises import truth_checked
 from lifecycle_engine.scoring.sequences import sequence_columns
 from lifecycle_engine.sdk.classes import ClassScorer
 from lifecycle_engine.sdk.scorers import BaseScorer, Scorer
@@ -35,10 +36,18 @@ _NO_LIBRARY = pa.table({"customer_id": pa.array([], pa.int64())})
 
 
 @contextmanager
-def history(*, as_of: datetime, excluded: Collection[int]) -> Iterator[BoundedTables]:
-    """What happened before ``as_of``, without the customers who may not be looked at."""
+def history(
+    *, as_of: datetime, excluded: Collection[int], stock: bool = False
+) -> Iterator[BoundedTables]:
+    """What happened before ``as_of``, without the customers who may not be looked at.
+
+    Args:
+        as_of: the first moment that is not in it.
+        excluded: those customers.
+        stock: whether products say which can be bought now.
+    """
     with warehouse_session(as_of=as_of) as tables:
-        yield BoundedTables(tables, excluded=excluded)
+        yield BoundedTables(tables, excluded=excluded, stock=stock)
 
 
 @dataclass(frozen=True)
@@ -207,10 +216,11 @@ def outcomes(
     Of whom nobody knows it, there is no row.
 
     Raises:
-        ScorerOutputError: the outcome is not one number per customer.
+        ScorerOutputError: the outcome is not one number per customer, or not what the output is
+            about.
     """
     learned = _outcomes(scorer, customer_ids)
-    return {cutoff: scorer.truth(outcome) for cutoff, outcome in learned.items()}
+    return {cutoff: truth_checked(scorer, outcome) for cutoff, outcome in learned.items()}
 
 
 def _outcomes(
@@ -256,7 +266,7 @@ def labelled_frames(
         frame.index = outcome.index = pd.MultiIndex.from_product(
             [[cutoff], frame.index], names=["cutoff", "customer_id"]
         )
-        parts[cutoff] = LabelledFrame(frame, scorer.truth(outcome), outcome)
+        parts[cutoff] = LabelledFrame(frame, truth_checked(scorer, outcome), outcome)
     return parts
 
 

@@ -147,7 +147,8 @@ def _judge_ranking(
     if not bought:
         raise OutcomeWindowError(f"Scorer {scorer.key}: nobody bought from {as_of} to {end}")
     ids = np.fromiter(bought, dtype=np.int64)
-    with datasets.history(as_of=as_of, excluded=()) as tables:
+    # As for what was published.
+    with datasets.history(as_of=as_of, excluded=(), stock=True) as tables:
         baseline = ranking_checked(scorer, scorer.baseline(tables, customer_ids=ids, k=PLACES))
         if use_newest(scorer_key=scorer.key, as_of=as_of) is Use.BASELINE:
             found = ranking_checked(scorer, scorer.recommend(tables, customer_ids=ids, k=PLACES))

@@ -50,6 +50,25 @@ def outputs_checked(
     return found.astype(float)
 
 
+def truth_checked(scorer: Scorer, outcome: "pd.Series[float]") -> "pd.Series[float]":
+    """What is judged of outcomes, if it is what the scorer's output is about.
+
+    Raises:
+        ScorerOutputError: of a probability one is neither 0 nor 1, or one of an amount is negative.
+    """
+    found = scorer.truth(outcome)
+    values = found.to_numpy(float)
+    wrong, right = values < 0, "0 or more"
+    if isinstance(scorer.output, Probability):
+        wrong, right = ~np.isin(values, (0.0, 1.0)), "0 or 1"
+    if wrong.any():
+        raise ScorerOutputError(
+            f"Scorer {scorer.key}: the outcome of customer {found.index[wrong][0]} is "
+            f"{values[wrong][0]:g}, not {right}"
+        )
+    return found
+
+
 def said_checked(scorer: Scorer, frame: pd.DataFrame, *, baseline: bool = False) -> Floats:
     """What is compared with what came true: one number per customer, or of classes probabilities.
 

@@ -274,7 +274,7 @@ def _recommended(
     run: ScoringRun, scorer: RankingScorer, excluded: set[int], job: JobHandle
 ) -> pd.DataFrame:
     says = scorer.baseline if run.use == Use.BASELINE else scorer.recommend
-    with datasets.history(as_of=run.as_of, excluded=excluded) as tables:
+    with datasets.history(as_of=run.as_of, excluded=excluded, stock=True) as tables:
         everybody = datasets.buyers(tables)
         parts = []
         for ids in np.split(everybody, range(BATCH, len(everybody), BATCH)):

@@ -48,10 +48,12 @@ class Tables(Protocol):
         where there is no address or number, and say no more. Scorers get id, language and
         created_at: the others change in place, and would tell the future.
     ``products``
-        sku, name, brand, department, category, price, available
+        sku, name, brand, department, category, price, available. The last two are of today:
+        scorers don't get the price, and to all but a run of recommendations everything is
+        available.
     ``events``
         id, customer_id, source, name, properties (JSON text), value, currency, product_sku,
-        category, campaign, occurred_at, received_at
+        category, campaign, occurred_at, received_at. Scorers don't get the last one.
     ``orders``
         event_id, order_id, customer_id, occurred_at, value, currency, discount, coupon_discount,
         lines, quantity, store

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any, ClassVar
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
@@ -242,6 +243,6 @@ class Spend(Scorer):
 
 def spent(tables: Tables) -> ir.Table:
     """What everybody spent, as a target."""
-    return tables.orders.group_by("customer_id").aggregate(
-        target=tables.orders.value.sum().fill_null(0.0)
-    )
+    spent = tables.orders.group_by("customer_id").aggregate(value=tables.orders.value.sum())
+    # A refund may make it less than nothing; nobody is expected to spend that.
+    return spent.select("customer_id", target=ibis.greatest(spent.value.fill_null(0.0), 0.0))

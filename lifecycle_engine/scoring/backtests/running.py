@@ -230,9 +230,12 @@ class _Roll:
         return champion, decision.reason
 
     def _open(self, as_of: datetime, known: datetime | None) -> Month:
-        until = "no event is known" if known is None else f"the newest event is of {known:%Y-%m-%d}"
         days = held_back(self.scorer) / timedelta(days=1)
-        message = f"The {days:g} days from {as_of:%Y-%m-%d} on are not over: {until}"
+        message = f"The {days:g} days from {as_of:%Y-%m-%d} on "
+        if known is None:
+            message += "are not in the log: no event is known from before their end"
+        else:
+            message += f"are not over: the newest event is of {known:%Y-%m-%d}"
         return Month(f"{as_of:%Y-%m}", as_of, self._end(as_of), MonthState.OPEN, message=message)
 
     def _keep(self, month: Month) -> None:

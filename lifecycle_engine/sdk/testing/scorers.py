@@ -1,16 +1,21 @@
 """What a scorer has to keep to, checked in one call."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from numpy.typing import NDArray
 
 from lifecycle_engine.sdk.classes import ClassScorer
+from lifecycle_engine.sdk.clusters import ClusterScorer
 from lifecycle_engine.sdk.explaining import Contributions
 from lifecycle_engine.sdk.registry import Config
 from lifecycle_engine.sdk.scorers import Classes, ModelState, Probability, Scorer
@@ -44,9 +49,7 @@ def check_scorer(
     Raises:
         AssertionError: the scorer breaks a promise; the message says which.
     """
-    own = (scorer_class.population, scorer_class.own_features)
-    if own != (Scorer.population, Scorer.own_features):
-        check_point_in_time(scorer_class, config=config)
+    check_point_in_time(scorer_class, config=config)
     scorer = _fitted(scorer_class, config, rows, seed)
     frame = _features(scorer_class, rows, np.random.default_rng(seed + 1))
     for method in ("predict", "judged", "baseline"):
@@ -66,31 +69,70 @@ def check_scorer(
 def check_point_in_time(scorer_class: type[Scorer], *, config: Config | None = None) -> None:
     """Check that population and own features are the same where there is no future to peek at.
 
-    The engine's tables refuse to be asked for it; this also finds a way round them.
+    The engine's tables refuse to be asked for it; this also finds a way round them: the database
+    itself, and what a scorer remembers of an outcome. The outcome is checked, too.
 
     Args:
         scorer_class: the scorer.
         config: its configuration; by default the one it has without any.
 
     Raises:
-        AssertionError: what is told of a moment depends on what happened after it.
+        AssertionError: what is told of a moment depends on what happened after it, the database is
+            asked, or the outcome is not one number per customer that the output can be judged by.
     """
-    shop, scorer = shop_tables(), scorer_class(config)
+    with _database_watched() as asked:
+        _check_point_in_time(scorer_class(config))
+    assert not asked, f"{scorer_class.key}: asks the database; scorers read tables only"
+
+
+def _check_point_in_time(scorer: Scorer) -> None:
+    shop = shop_tables()
     present = shop.as_of - timedelta(days=scorer.horizon_days)
     known = shop.window(shop.as_of - timedelta(days=3_650), present)
     ended = known.without_future()
-    names = ("population", "own_features")
-    told, past = ([_told(getattr(scorer, name)(tables), tables) for name in names]
-                  for tables in (known, ended))  # fmt: skip
+    told, past = _both(scorer, known), _both(scorer, ended)
     # What a class remembers of an outcome is a way round tables that end in time, too.
-    window = shop.window(present, shop.as_of)
-    _told(scorer.outcome(window), window)
-    later = [_told(getattr(scorer, name)(known), known) for name in names]
-    for name, *answers in zip(names, told, past, later, strict=True):
-        assert all(answers[0].equals(other) for other in answers[1:]), (
+    _check_outcome(scorer, shop.window(present, shop.as_of))
+    later = _both(scorer, known)
+    for name, whole in told.items():
+        assert whole.equals(past[name]) and whole.equals(later[name]), (  # noqa: PT018 - one wrong
             f"{scorer.key}: {name} depends on what happens afterwards: make it of what happened "
             "before tables.as_of, of nothing in a customer that changes, and of no outcome"
         )
+
+
+def _both(scorer: Scorer, tables: Tables) -> dict[str, pd.DataFrame]:
+    """What is told of a moment: who is looked at, and the scorer's own features."""
+    asked = {"population": scorer.population, "own_features": scorer.own_features}
+    return {name: _told(method(tables), tables) for name, method in asked.items()}
+
+
+def _check_outcome(scorer: Scorer, window: Tables) -> None:
+    if isinstance(scorer, ClusterScorer):
+        return  # What it finds can't come true.
+    given = type(scorer).outcome is not Scorer.outcome
+    assert given, f"{scorer.key}: says not what came true: it has no outcome"
+    found = _told(scorer.outcome(window), window)
+    assert found["customer_id"].is_unique, f"{scorer.key}: outcome has a customer twice"
+    learned = found.set_index("customer_id")["target"].astype(float)
+    assert np.isfinite(learned).all(), f"{scorer.key}: outcome gives NaN or infinity"
+    judged = scorer.truth(learned)
+    if isinstance(scorer.output, Probability):
+        assert judged.isin((0.0, 1.0)).all(), f"{scorer.key}: an outcome is neither 0 nor 1"
+    assert (judged >= 0).all(), f"{scorer.key}: an outcome is negative"
+
+
+@contextmanager
+def _database_watched() -> Iterator[list[str]]:
+    """Refuse the database, and note who asks: the refusal may be swallowed."""
+    asked: list[str] = []
+
+    def refuse(self: BaseDatabaseWrapper, *_args: Any, **_given: Any) -> None:
+        asked.append(self.alias)
+        raise OperationalError("Scorers read tables, and nothing of the database itself")
+
+    with patch.object(BaseDatabaseWrapper, "cursor", refuse):
+        yield asked
 
 
 def _told(expression: ir.Table | None, tables: Tables) -> pd.DataFrame:
@@ -175,7 +217,10 @@ def _check_state(scorer: Scorer, frame: pd.DataFrame, config: Config | None) -> 
     objects = [name for name, array in state.arrays.items() if array.dtype.hasobject]
     assert not objects, f"{scorer.key}: arrays {objects} hold Python objects"
     restored = type(scorer)(config)
-    restored.restore(ModelState(state.estimators, state.arrays, params))
+    try:
+        restored.restore(ModelState(state.estimators, state.arrays, params))
+    except KeyError as error:
+        raise AssertionError(f"{scorer.key}: restore reads {error}, which state lacks") from error
     for method in ("predict", "judged", "baseline"):
         same = np.array_equal(getattr(scorer, method)(frame), getattr(restored, method)(frame))
         assert same, f"{scorer.key}: {method} differs after state() and restore()"

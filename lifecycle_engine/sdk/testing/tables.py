@@ -105,7 +105,10 @@ class MemoryTables(Tables):
     def without_future(self) -> MemoryTables:
         """The same, with nothing from ``as_of`` on left that one could peek at."""
         rows = {name: self.execute(self[name]) for name in self._tables}
-        # Of customers the engine gives scorers no more, since the rest changes in place.
+        # The engine gives scorers no more, since the rest changes in place.
+        rows["events"] = rows["events"].drop_columns(["received_at"]).to_pylist()
+        products = rows["products"].drop_columns(["price", "available"]).to_pylist()
+        rows["products"] = [row | {"available": True} for row in products]
         rows["customers"] = [
             {"id": row["id"], "created_at": row["created_at"]}
             for row in rows["customers"].to_pylist()

@@ -262,6 +262,7 @@ def test_a_broken_member_is_refused(state):
         (deep, "is not JSON"),
         (zipped(GOOD | {"params.json": b"{"}), "is not JSON"),
         (zipped(GOOD | {"params.json": b"[]"}), "is no mapping"),
+        (zipped(GOOD | {"params.json": b'{"a": NaN}'}), "NaN is not in JSON"),
     ):
         path, sha256 = stored(content)
         with pytest.raises(ArtefactError, match=message):
@@ -270,11 +271,38 @@ def test_a_broken_member_is_refused(state):
 
 def test_a_header_that_lies_is_refused():
     honest = npy(np.zeros((4, 1)))
-    for header in (b"(4,99)", b"(9**99", b"(-4,1)", b"(0, 1)"):
+    for header in (b"(4,99)", b"(9**99", b"(-4,1)", b"(0, 1)", b"(-4,-1)", b"(True, 4)"):
         member = honest.replace(b"(4, 1)", header)
         path, sha256 = stored(zipped(GOOD | {"arrays.npz": zipped({"a.npy": member})}))
         with pytest.raises(ArtefactError, match="array"):
             artefact_load(path=path, sha256=sha256)
+
+
+def test_an_array_of_nothing_many_times_over_is_refused():
+    member = npy(np.zeros(9, dtype="V1")).replace(b"'|V1'", b"'|V0'")[:-9]
+    path, sha256 = stored(zipped(GOOD | {"arrays.npz": zipped({"a.npy": member})}))
+    with pytest.raises(ArtefactError, match="is no array of"):
+        artefact_load(path=path, sha256=sha256)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"__class__": "x", "__module__": "y", "__loader__": "NoSuchNode", "protocol": 2}',
+        b'{"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode", "protocol": 2}',
+        b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+        None,
+    ],
+)
+def test_an_estimator_that_skops_did_not_write_is_refused(schema):
+    members = {} if schema is None else {"schema.json": schema}
+    path, sha256 = stored(zipped(GOOD | {"estimators/a.skops": zipped(members)}))
+    with pytest.raises(ArtefactError):
+        artefact_load(path=path, sha256=sha256)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from lifecycle_engine.customers.models import Customer
 from lifecycle_engine.scoring import on_demand
 from lifecycle_engine.scoring.backtests.results import Result
 from lifecycle_engine.scoring.backtests.running import backtest_run
-from lifecycle_engine.scoring.classes import class_names, classes_known, is_class_scorer
+from lifecycle_engine.scoring.classes import class_name, class_names, classes_known, is_class_scorer
 from lifecycle_engine.scoring.errors import ScorerOutputError, TrainingDataError
 from lifecycle_engine.scoring.evaluation import model_evaluate
 from lifecycle_engine.scoring.models import ModelVersion, Score
@@ -80,7 +80,7 @@ def test_what_is_published_is_shown_by_name(shop, registered):
     number = score.customer.external_id
     asked = on_demand.customers_score(scorer_key=KEY, external_ids=[number])
     assert asked.values == {number: score.value}
-    assert asked.classes == {number: expected}
+    assert class_name(asked.version, asked.values[number]) == expected
     assert classes_known(scorer_key=KEY)[MANY].name == "Several orders"
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +42,8 @@ from lifecycle_engine.scoring.services import model_train
 from lifecycle_engine.scoring.use_models import ScorerUse
 from lifecycle_engine.sdk.devices import Devices
 from lifecycle_engine.sdk.scorers import MinimumData, scorers
+from lifecycle_engine.warehouse.mirror import mirror_run
+from tests.factories.events import ProductFactory
 from tests.lifecycle_engine.scoring.conftest import AS_OF, CUSTOMERS
 from tests.locks import held_elsewhere
 
@@ -286,6 +289,15 @@ def test_a_scorer_can_not_see_what_it_is_to_predict(shop, dummy, monkeypatch):
     with pytest.raises(IbisTypeError, match=r"'attributes' is not found.*'id', 'language', 'creat"):
         train()
 
+    for table, column in (("products", "price"), ("events", "received_at")):
+
+        def later(self, tables, table=table, column=column):
+            return tables[table].select(customer_id=1, largest=column)
+
+        monkeypatch.setattr(dummy.Lapse, "own_features", later)
+        with pytest.raises(IbisTypeError, match=f"'{column}' is not found"):
+            train()
+
     assert ModelVersion.objects.count() == 0
     newest = {}
 
@@ -298,6 +310,35 @@ def test_a_scorer_can_not_see_what_it_is_to_predict(shop, dummy, monkeypatch):
     train()
     assert len(newest) == 7
     assert all(last < as_of for as_of, last in newest.items())
+
+
+@pytest.mark.parametrize(
+    ("key", "target", "right"), [(LAPSE, 0.5, "0 or 1"), ("dummy.spend", -1.0, "0 or more")]
+)
+def test_an_outcome_that_the_output_is_not_about_is_refused(
+    shop, dummy, monkeypatch, key, target, right
+):
+    def outcome(self, tables):
+        return tables.orders.select("customer_id").distinct().mutate(target=ibis.literal(target))
+
+    monkeypatch.setattr(scorers.get(key), "outcome", outcome)
+    with pytest.raises(
+        ScorerOutputError, match=rf"outcome of customer .* is {target:g}, not {right}"
+    ):
+        train(key)
+    assert not ModelVersion.objects.exists()
+
+
+def test_what_can_be_bought_is_known_of_today_only(shop):
+    ProductFactory(available=False)
+    mirror_run()
+
+    def sold(**given):
+        with datasets.history(as_of=AS_OF, excluded=(), **given) as tables:
+            return set(tables.execute(tables.products.select("available"))["available"].to_pylist())
+
+    assert sold() == {True}
+    assert sold(stock=True) == {False}
 
 
 def test_a_tampered_model_does_not_score(shop, dummy):

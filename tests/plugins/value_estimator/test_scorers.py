@@ -1,14 +1,18 @@
 """The value scorers keep the promises of the plugin API, and choose by what comes true."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lifecycle_engine.sdk.scorers import ModelState
 from lifecycle_engine.sdk.testing.scorers import check_scorer
+from lifecycle_engine.sdk.testing.tables import MemoryTables
 from lifecycle_engine.sdk.tuning import SearchConfig
 from plugins.value_estimator.candidates import SpendConfig, best, choice_loss, quality
 from plugins.value_estimator.scorers import Spend30d
+from plugins.value_estimator.spend import spent
 
 CUTOFFS = pd.to_datetime(["2020-05-01", "2020-06-01"], utc=True)
 
@@ -155,3 +159,15 @@ def test_a_search_takes_no_settings_with_which_no_total_is_right():
 
     assert choice_loss({"boosting": near, "blend": off}, total_tolerance=0.2) == 9.0
     assert choice_loss({"boosting": off}, total_tolerance=0.2) == float("inf")
+
+
+def test_who_got_more_back_than_they_paid_spent_nothing():
+    at = datetime(2017, 12, 1, tzinfo=UTC)
+    rows = [(1, 10.0), (1, -30.0), (2, 5.0), (2, -2.0), (3, None)]
+    orders = [
+        {"event_id": str(n), "customer_id": who, "occurred_at": at, "value": value}
+        for n, (who, value) in enumerate(rows)
+    ]
+    tables = MemoryTables(as_of=at + timedelta(days=1), orders=orders)
+    found = tables.execute(spent(tables)).to_pylist()
+    assert {row["customer_id"]: row["target"] for row in found} == {1: 0.0, 2: 3.0, 3: 0.0}

@@ -78,6 +78,8 @@ class Command(BaseCommand):
         from lifecycle_engine.scoring.monitoring.services import scorer_check  # noqa: PLC0415
 
         for key in keys:
+            if key not in scorers:
+                raise CommandError(f"No plugin has a scorer {key!r}")
             for check in scorer_check(scorer_key=key, at=business_now()):
                 found = ", ".join(str(one["what"]) for one in check.findings if one["over"])
                 self.stdout.write("\t".join((key, check.kind, check.state, found)))

@@ -130,6 +130,9 @@ class Well(Scorer):
     output = Amount("money")
     features = ("revenue_30d",)
 
+    def outcome(self, tables):
+        return tables.orders.group_by("customer_id").aggregate(target=tables.orders.value.sum())
+
     def fit(self, frame, target, *, validation, rng, progress=None):
         self.mean = float(target.mean())
 

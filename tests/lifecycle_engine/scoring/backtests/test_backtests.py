@@ -317,4 +317,4 @@ def test_without_any_events_nothing_is_judged(transactional_db, dummy):
 
     assert backtest.state == "finished"
     assert [month.state for month in months(backtest)] == [MonthState.OPEN] * 2
-    assert "no event is known" in months(backtest)[0].message
+    assert "no event is known from before their end" in months(backtest)[0].message

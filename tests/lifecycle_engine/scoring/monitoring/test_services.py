@@ -316,6 +316,8 @@ def test_the_command_checks_and_changes_what_is_published(in_use, capsys, settin
     call_command("model", "check", KEY)
     said = ("--reason", "It was the import", "--by", "anna")
     call_command("model", "use", KEY, *said)
+    with pytest.raises(CommandError, match=r"No plugin has a scorer 'no\.such'"):
+        call_command("model", "check", "no.such")
     with pytest.raises(CommandError, match="publishes this already: Model"):
         call_command("model", "use", KEY, *said)
 

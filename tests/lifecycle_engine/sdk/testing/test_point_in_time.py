@@ -1,11 +1,13 @@
 """A feature that peeks at the window it is to predict is found out."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import ibis
 import pytest
+from django.db import connection
 
-from lifecycle_engine.sdk.scorers import Probability, Scorer
+from lifecycle_engine.sdk.scorers import Amount, Probability, Scorer
 from lifecycle_engine.sdk.testing.scorers import check_point_in_time, check_scorer
 
 
@@ -72,6 +74,76 @@ class Remembering(Honest):
         return ibis.memtable(rows, schema={"customer_id": "int64", "spent": "float64"})
 
 
+class Unstocked(Honest):
+    """Asks what can't be bought today."""
+
+    def population(self, tables):
+        gone = tables.products.filter(~tables.products.available)
+        return tables.order_lines.semi_join(gone, "sku").select("customer_id").distinct()
+
+
+class Asking(Honest):
+    """Asks the database, and swallows that it is refused."""
+
+    def population(self, tables):
+        with suppress(Exception):
+            connection.cursor()
+        return super().population(tables)
+
+
+class Twice(Honest):
+    """Says of a customer what came true for each order."""
+
+    def outcome(self, tables):
+        return tables.orders.select("customer_id", target=ibis.literal(1.0))
+
+
+class Seven(Honest):
+    """Says of a probability that it was seven."""
+
+    def outcome(self, tables):
+        return tables.orders.select("customer_id").distinct().mutate(target=ibis.literal(7.0))
+
+
+class Owing(Honest):
+    """Says of an amount that it was less than nothing."""
+
+    output = Amount("money")
+
+    def outcome(self, tables):
+        return tables.orders.select("customer_id").distinct().mutate(target=ibis.literal(-1.0))
+
+
+class Nowhere(Honest):
+    """Gives infinity."""
+
+    def outcome(self, tables):
+        endless = ibis.literal(float("inf"))
+        return tables.orders.select("customer_id").distinct().mutate(target=endless)
+
+
+class Silent(Honest):
+    """Doesn't say what came true."""
+
+    outcome = Scorer.outcome
+
+
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        (Asking, "asks the database"),
+        (Twice, "outcome has a customer twice"),
+        (Seven, "an outcome is neither 0 nor 1"),
+        (Owing, "an outcome is negative"),
+        (Nowhere, "outcome gives NaN or infinity"),
+        (Silent, "it has no outcome"),
+    ],
+)
+def test_what_comes_true_is_what_the_output_is_about(scorer, message):
+    with pytest.raises(AssertionError, match=f"leak.honest: .*{message}"):
+        check_scorer(scorer)
+
+
 def test_a_feature_of_the_past_passes():
     check_point_in_time(Honest)
 
@@ -84,6 +156,7 @@ def test_a_feature_of_the_past_passes():
         (Settled, "own_features"),
         (Later, "own_features"),
         (Remembering, "own_features"),
+        (Unstocked, "population"),
     ],
 )
 def test_what_looks_ahead_is_named(scorer, name):
